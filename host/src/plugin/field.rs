@@ -1,0 +1,26 @@
+//! What a provider's manifest says of one of its fields.
+
+/// One setting or credential of a provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldSpec {
+    /// Its name in the manifest and in credentials files.
+    pub name: String,
+    /// Whether its value stays in the host.
+    pub secret: bool,
+    /// Whether there must be a value.
+    pub required: bool,
+    /// The value where none is given; plain fields only.
+    pub default: Option<String>,
+    /// The values allowed; empty: any.
+    pub one_of: Vec<String>,
+    /// Environment variables that may hold it.
+    pub env: Vec<String>,
+    /// What certbot's plugin calls it in its INI file.
+    pub certbot: Vec<String>,
+    /// What lego calls it in the environment.
+    pub lego: Vec<String>,
+    /// One line for the user.
+    pub help: String,
+    /// The field and the JSON pointer in it that the value is taken from.
+    pub from: Option<(String, String)>,
+}

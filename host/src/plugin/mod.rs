@@ -1,0 +1,4 @@
+//! Loading, confining and calling providers.
+
+pub mod field;
+pub mod wire;
