@@ -1,2 +1,43 @@
-//! Placeholder.
-fn main() {}
+//! acmite's own commands: `cargo xtask test`, `cargo xtask peers`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to whoever runs it")]
+
+mod peers;
+mod steps;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Commands for those who work on acmite.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything that proves acmite right; installs the peers it needs. Under CI=true a missing peer is a failure.
+    Test {
+        /// Leave out what needs real servers.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Find the real servers the tests run against, install what is missing, and say what could not be had.
+    Peers,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Test { quick } => steps::test(quick),
+        Command::Peers => peers::ensure(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The steps of `cargo xtask test`, each a command with its duration.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::peers::{self, PeersError};
+
+/// Runs every step; the first that fails ends it.
+pub(crate) fn test(quick: bool) -> Result<(), StepError> {
+    if !quick {
+        peers::ensure()?;
+    }
+    cargo("format", &["fmt", "--all", "--check"])?;
+    cargo("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    let mut tests = vec!["test", "--locked", "--workspace"];
+    if quick {
+        tests.extend(["--exclude", "acmite-tests"]);
+    }
+    cargo("tests", &tests)
+}
+
+fn cargo(name: &'static str, arguments: &[&str]) -> Result<(), StepError> {
+    let command = format!("cargo {}", arguments.join(" "));
+    println!("==> {name}: {command}");
+    let started = Instant::now();
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(program)
+        .args(arguments)
+        .status()
+        .map_err(|source| StepError::NotStarted { command: command.clone(), source })?;
+    println!("<== {name}: {} s", started.elapsed().as_secs());
+    if status.success() { Ok(()) } else { Err(StepError::Failed { name, command }) }
+}
+
+/// Why the tests did not pass.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    /// The command could not be run.
+    #[error("could not start `{command}`: {source}; is cargo on the PATH?")]
+    NotStarted {
+        /// The command.
+        command: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The command ended with an error.
+    #[error("step {name:?} failed; run `{command}` to see it alone")]
+    Failed {
+        /// The step.
+        name: &'static str,
+        /// The command.
+        command: String,
+    },
+    /// A peer is missing where none may be.
+    #[error(transparent)]
+    Peers(#[from] PeersError),
+}
