@@ -122,6 +122,7 @@ impl Guard {
         if let Some(zone) = &endpoint.zone {
             self.check_zone(zone, endpoint, &view)?;
         }
+        effects::check_covered(endpoint, &view)?;
         let place = Place { origin: endpoint.origin.clone(), variables: variables.clone() };
         let changes = effects::changes(endpoint, &view, &self.facts, &place, self.scope.zone.as_ref())?;
         effects::check(&changes, &self.scope)?;
@@ -159,8 +160,8 @@ impl Guard {
         let tree = match shown {
             Some(nothing) => nothing,
             None if succeeded && shows_facts && endpoint.reply == Format::Json => match tree::parse(body) {
+                Ok(Value::Null) | Err(_) => return Ok(()),
                 Ok(tree) => tree,
-                Err(_) => return Ok(()),
             },
             None => return Ok(()),
         };
@@ -271,7 +272,7 @@ impl Guard {
             if sinks.iter().any(|sink| sink.place == SinkPlace::Body(path.clone())) {
                 return Err(format!("the body's {path} is filled by the host"));
             }
-            if written.contains(&path) || is_empty_list(&path, value, &written) {
+            if (written.contains(&path) && tree::leaf_text(value).is_some()) || is_empty_list(&path, value, &written) {
                 continue;
             }
             let leaf =

@@ -629,6 +629,9 @@ fn check_cover(key: &str, endpoint: &Endpoint) -> Result<(), ManifestError> {
     if endpoint.rows.is_none() {
         return Err(rule(key, "covers needs rows"));
     }
+    if !endpoint.also.is_empty() {
+        return Err(rule(key, "covers may have no free leaves in the body: they could narrow what is shown"));
+    }
     let covered: Vec<&String> = match covers {
         Covers::Zone => Vec::new(),
         Covers::Name(template) => template

@@ -45,13 +45,18 @@ pub fn leaves(value: &Value) -> Vec<(String, &Value)> {
 fn collect<'a>(value: &'a Value, path: String, found: &mut Vec<(String, &'a Value)>) {
     match value {
         Value::Object(map) if !map.is_empty() => {
-            map.iter().for_each(|(key, value)| collect(value, format!("{path}/{key}"), found));
+            map.iter().for_each(|(key, value)| collect(value, format!("{path}/{}", step(key)), found));
         }
         Value::Array(list) if !list.is_empty() => {
             list.iter().for_each(|value| collect(value, format!("{path}/*"), found));
         }
         _ => found.push((path, value)),
     }
+}
+
+/// A key as a step of a path, so that no key can pass for several steps or for a list.
+fn step(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1").replace('*', "~2")
 }
 
 /// The text of a leaf: a string as it stands, numbers and booleans as JSON writes them.

@@ -3,7 +3,7 @@
 use crate::name::DnsName;
 use crate::plugin::guard::RequestView;
 use crate::plugin::guard::facts::{Facts, Place, Row, plain_name, read_rows};
-use crate::plugin::manifest::{Effect, Endpoint, Op, OpRule, Rows};
+use crate::plugin::manifest::{Covers, Effect, Endpoint, Op, OpRule, Rows};
 use crate::plugin::template::{Piece, Template};
 use crate::plugin::tree;
 use crate::plugin::wire::{Phase, Scope};
@@ -82,13 +82,14 @@ pub(super) fn changes(
 
 fn by_id(effect: &Effect, view: &RequestView<'_>, facts: &Facts, place: &Place) -> Result<Change, String> {
     let id = effect.id.as_ref().and_then(|id| view.texts(id, None).into_iter().next()).unwrap_or_default();
-    let row = facts.record(place, &id).ok_or_else(|| format!("the record id {id:?} was not seen in a reply"))?;
+    let rows = facts.record(place, &id);
+    let row = rows.first().ok_or_else(|| format!("the record id {id:?} was not seen in a reply"))?;
     Ok(Change {
         id: Some(id),
         kind: row.kind.clone(),
         name: Some(row.name.clone()),
         added: Vec::new(),
-        removed: vec![row.value.clone()],
+        removed: rows.iter().map(|row| row.value.clone()).collect(),
         written: Vec::new(),
         set: SetChange::Values,
     })
@@ -123,9 +124,21 @@ fn by_rows(
         }
         let single = Rows { each: String::new(), ..rows.clone() };
         let written = if op == Op::Clear { Vec::new() } else { read_rows(&single, view, target) };
+        check_values(op, &single, &written, target)?;
         changes.push(net(op, kind, name, written, facts, place)?);
     }
     Ok(())
+}
+
+/// A value that the guard cannot read is one that it cannot judge.
+fn check_values(op: Op, rows: &Rows, written: &[Row], target: &serde_json::Value) -> Result<(), String> {
+    let elements = rows.values.as_ref().map(|values| tree::select(target, values).len());
+    let missing = match op {
+        Op::Add | Op::Delete if written.is_empty() => true,
+        Op::Clear => false,
+        _ => elements.is_some_and(|elements| elements != written.len()),
+    };
+    if missing { Err("the value of a change is missing".into()) } else { Ok(()) }
 }
 
 fn operation(effect: &Effect, view: &RequestView<'_>, row: &serde_json::Value) -> Result<Op, String> {
@@ -144,6 +157,13 @@ fn one(texts: Vec<String>, what: &str) -> Result<String, String> {
         (Some(text), None) => Ok(text),
         _ => Err(format!("the {what} of a change is missing or given several times")),
     }
+}
+
+/// A covering read must name one name, spelled as `form` says: under another spelling an API may show nothing.
+pub(super) fn check_covered(endpoint: &Endpoint, view: &RequestView<'_>) -> Result<(), String> {
+    let Some(Covers::Name(template)) = &endpoint.covers else { return Ok(()) };
+    let spelled = one(view.texts(template, None), "name")?;
+    check_form(endpoint.form.as_ref(), &plain_name(&spelled), &spelled)
 }
 
 fn check_form(form: Option<&Template>, name: &str, spelled: &str) -> Result<(), String> {
@@ -191,6 +211,9 @@ pub(super) fn check(changes: &[Change], scope: &Scope) -> Result<(), String> {
         let name = change.name.as_deref().unwrap_or_default();
         if change.kind != "TXT" {
             return Err(format!("the record at {name} is of type {:?}, not TXT", change.kind));
+        }
+        if !scope.records.iter().any(|record| record.name.as_str() == name) {
+            return Err(format!("it writes at {name}, which is not one of this call"));
         }
         let (adds, removes) = (!change.added.is_empty(), !change.removed.is_empty());
         let allowed = match scope.phase {

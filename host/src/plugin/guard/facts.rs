@@ -69,7 +69,10 @@ impl Facts {
         let ours = |row: &Row| {
             row.kind == "TXT" && scope.records.iter().any(|r| r.name.as_str() == row.name && r.value == row.value)
         };
-        let records = self.by_id.iter().filter(|(_, row)| ours(row)).cloned().collect();
+        let all_ours = |(at, row): &&(Place, Row)| {
+            self.by_id.iter().filter(|(other, same)| other == at && same.id == row.id).all(|(_, same)| ours(same))
+        };
+        let records = self.by_id.iter().filter(all_ours).cloned().collect();
         serde_json::to_vec(&Memory { zone_ids: self.zone_ids.clone(), records }).unwrap_or_default()
     }
 
@@ -77,8 +80,10 @@ impl Facts {
         self.zone_ids.contains(&(origin.to_owned(), id.to_owned()))
     }
 
-    pub(super) fn record(&self, place: &Place, id: &str) -> Option<&Row> {
-        self.by_id.iter().rev().find(|(at, row)| at.serves(place) && row.id.as_deref() == Some(id)).map(|(_, row)| row)
+    /// All values of the record with an id.
+    pub(super) fn record(&self, place: &Place, id: &str) -> Vec<&Row> {
+        let known = self.by_id.iter().filter(|(at, row)| at.serves(place) && row.id.as_deref() == Some(id));
+        known.map(|(_, row)| row).collect()
     }
 
     /// The complete TXT set at a name, if one was shown.
@@ -92,6 +97,7 @@ impl Facts {
 
     pub(super) fn take(&mut self, place: &Place, learned: Learned) {
         self.zone_ids.extend(learned.zone_ids.into_iter().map(|id| (place.origin.clone(), id)));
+        self.by_id.retain(|(at, old)| !(at == place && learned.rows.iter().any(|row| row.id == old.id)));
         self.by_id.extend(learned.rows.iter().filter(|row| row.id.is_some()).map(|row| (place.clone(), row.clone())));
         match learned.covers {
             None => {}
@@ -157,11 +163,17 @@ pub(super) fn learn(endpoint: &Endpoint, view: &RequestView<'_>, reply: &Value, 
         }
     }
     let rows = endpoint.rows.as_ref().map(|rows| read_rows(rows, view, reply)).unwrap_or_default();
-    let covers = endpoint.covers.as_ref().map(|covers| match covers {
+    let covers = endpoint.covers.as_ref().filter(|_| shows_list(endpoint, reply)).map(|covers| match covers {
         Covers::Zone => None,
         Covers::Name(template) => view.texts(template, None).first().map(|name| plain_name(name)),
     });
     Learned { zone_ids, rows, covers }
+}
+
+/// Whether a reply has the list that its rows are in; an error told with status 200 has none. Null stands for `absent`.
+fn shows_list(endpoint: &Endpoint, reply: &Value) -> bool {
+    let list = endpoint.rows.as_ref().and_then(|rows| rows.each.strip_suffix("/*"));
+    reply.is_null() || list.is_none_or(|list| tree::select(reply, list).iter().any(|value| value.is_array()))
 }
 
 /// The records in a tree, one row a value.
@@ -191,22 +203,43 @@ pub(super) fn plain_name(text: &str) -> String {
     text.to_ascii_lowercase()
 }
 
-/// A TXT value out of its presentation form (RFC 1035 section 5.1), several strings joined; a bare one as it stands.
+/// A TXT value out of its presentation form (RFC 1035 section 5.1), several strings joined; whatever is not wholly
+/// quoted strings with blanks between stands as it is, and so equals no value of a call.
 pub(super) fn plain_value(text: &str) -> String {
-    let trimmed = text.trim();
-    if !trimmed.starts_with('"') {
-        return text.to_owned();
-    }
-    let mut value = String::new();
-    let mut quoted = false;
-    let mut characters = trimmed.chars();
-    while let Some(c) = characters.next() {
-        match c {
-            '"' => quoted = !quoted,
-            '\\' => value.extend(characters.next()),
-            c if quoted => value.push(c),
-            _ => {}
+    quoted_strings(text).unwrap_or_else(|| text.to_owned())
+}
+
+fn quoted_strings(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some(mut inner) = rest.strip_prefix(b"\"") {
+        loop {
+            let (&first, after) = inner.split_first()?;
+            inner = after;
+            match first {
+                b'"' => break,
+                b'\\' => inner = escaped(inner, &mut bytes)?,
+                byte => bytes.push(byte),
+            }
+        }
+        rest = inner.trim_ascii_start();
+        let parted = rest.len() < inner.len() && inner[..inner.len() - rest.len()].iter().all(|blank| *blank == b' ');
+        if !rest.is_empty() && !parted {
+            return None;
         }
     }
-    value
+    let whole = rest.is_empty() && text.starts_with('"') && text.ends_with('"');
+    if whole { String::from_utf8(bytes).ok() } else { None }
+}
+
+/// What follows a backslash: three decimal digits, or any one byte.
+fn escaped<'a>(text: &'a [u8], bytes: &mut Vec<u8>) -> Option<&'a [u8]> {
+    let (&first, after) = text.split_first()?;
+    if !first.is_ascii_digit() {
+        bytes.push(first);
+        return Some(after);
+    }
+    let digits = std::str::from_utf8(text.get(..3)?).ok()?;
+    bytes.push(digits.parse().ok()?);
+    text.get(3..)
 }

@@ -49,6 +49,19 @@ zone = "{path:zone}"
 covers = "zone"
 rows = { each = "/rrsets/*", type = "{/type}", name = "{/name}", values = "/records/*", value = "{/content}", keep = ["{/disabled}"] }
 
+[endpoint.set]
+request = "GET /set/{zone}"
+zone = "{path:zone}"
+query = ["name", "type=TXT"]
+covers = "{query:name}"
+form = "{name}."
+rows = { each = "/rrsets/*", type = "{/type}", name = "{/name}", values = "/records/*", value = "{/content}", keep = ["{/disabled}"] }
+
+[endpoint.listed]
+request = "GET /listed/{zone}"
+zone = "{path:zone}"
+rows = { each = "/sets/*", id = "{/id}", type = "{/type}", name = "{/name}", value = "{/values/*}" }
+
 [endpoint.patch]
 request = "PATCH /sets/{zone}"
 zone = "{path:zone}"
@@ -286,5 +299,94 @@ fn manifests_that_leave_a_gap_are_refused() {
     ] {
         assert!(CLOUDFLARE.contains(from), "{from}");
         assert!(Manifest::parse(&CLOUDFLARE.replacen(from, to, 1)).is_err(), "{to} was taken");
+    }
+}
+
+#[test]
+fn a_set_at_a_foreign_name_is_not_even_written_unchanged() {
+    let mut guard = guard(Phase::Present);
+    let sets = SETS.replace(NAME, "www.example.com.");
+    ask(&mut guard, &request("sets", &[("zone", "example.com.")], None), &sets);
+    let rule = rule(&guard, &patch("www.example.com.", "REPLACE", FOREIGN));
+    assert!(rule.contains("not one of this call"), "{rule}");
+}
+
+#[test]
+fn a_change_whose_value_cannot_be_read_is_refused() {
+    let guard = with_zone(Phase::Present);
+    for value in ["null", "[]", "{}", r#"["ours"]"#] {
+        let body = OURS.replace(r#""ours""#, value);
+        assert_ne!(rule(&guard, &create(&body)), "admitted", "{value}");
+    }
+    let without = OURS.replace(r#","content":"ours""#, "");
+    assert!(rule(&guard, &create(&without)).contains("value of a change is missing"));
+    let sets = with_sets(Phase::Present);
+    let nameless = format!(r#"{FOREIGN},{OUR_VALUE},{{"disabled":false}}"#);
+    assert!(rule(&sets, &patch(NAME, "REPLACE", &nameless)).contains("value of a change is missing"));
+}
+
+fn read_set(name: Option<&str>) -> GuestRequest {
+    let query = name.map(|name| ("name".to_owned(), name.to_owned())).into_iter().collect();
+    GuestRequest { query, ..request("set", &[("zone", "example.com.")], None) }
+}
+
+#[test]
+fn a_covering_read_names_its_name_and_spells_it_exactly() {
+    let guard = guard(Phase::Present);
+    assert_eq!(rule(&guard, &read_set(Some(NAME))), "admitted");
+    assert!(rule(&guard, &read_set(Some(NAME.trim_end_matches('.')))).contains("spelled"));
+    assert!(rule(&guard, &read_set(None)).contains("missing"));
+}
+
+#[test]
+fn a_reply_without_the_list_does_not_show_an_empty_set() {
+    let write = patch(NAME, "REPLACE", OUR_VALUE);
+    let zone = request("sets", &[("zone", "example.com.")], None);
+    for reply in [r#"{"success":false}"#, "null", r#"{"rrsets":null}"#, "not JSON"] {
+        let mut guard = guard(Phase::Present);
+        ask(&mut guard, &zone, reply);
+        assert!(rule(&guard, &write).contains("must be read"), "{reply}");
+    }
+    let mut guard = guard(Phase::Present);
+    ask(&mut guard, &zone, r#"{"rrsets":[]}"#);
+    assert_eq!(rule(&guard, &write), "admitted");
+}
+
+#[test]
+fn a_value_in_presentation_form_hides_nothing_behind_its_quotes() {
+    let guard = with_zone(Phase::Present);
+    let with = |value: &str| create(&OURS.replace(r#""ours""#, &serde_json::Value::from(value).to_string()));
+    for value in ["ours", "\"ours\"", "\"ou\" \"rs\"", "\"\\111urs\""] {
+        assert_eq!(rule(&guard, &with(value)), "admitted", "{value}");
+    }
+    for value in ["\"ours\"x", "\"ours\" x", "\"ours\"\nx TXT y", "\"ours\" ; x", "\"ours", " \"ours\"", "ours "] {
+        assert_ne!(rule(&guard, &with(value)), "admitted", "{value}");
+    }
+}
+
+#[test]
+fn a_record_with_a_foreign_value_beside_ours_is_not_deleted_by_id() {
+    let name = "_acme-challenge.example.com";
+    let reply = |values: &str| format!(r#"{{"sets":[{{"id":"s","type":"TXT","name":"{name}","values":[{values}]}}]}}"#);
+    let delete = request("delete", &[("zone", "z1"), ("record", "s")], None);
+    let listed = request("listed", &[("zone", "z1")], None);
+    let mut guard = with_zone(Phase::Cleanup);
+    ask(&mut guard, &listed, &reply(r#""foreign","ours""#));
+    assert!(rule(&guard, &delete).contains("not one of this call"));
+    let later = Guard::new(guard.manifest.clone(), &[], guard.scope.clone(), &guard.memory()).expect("a guard");
+    assert!(rule(&later, &delete).contains("not seen"));
+    ask(&mut guard, &listed, &reply(r#""ours""#));
+    assert_eq!(rule(&guard, &delete), "admitted");
+}
+
+#[test]
+fn a_key_that_looks_like_a_path_is_not_listed() {
+    let guard = with_sets(Phase::Present);
+    let good = patch(NAME, "REPLACE", &format!("{FOREIGN},{OUR_VALUE}"));
+    let body = String::from_utf8(good.body.clone().expect("a body")).expect("UTF-8");
+    for key in ["rrsets/*/ttl", "rrsets/*/name"] {
+        let body = body.replacen('{', &format!(r#"{{"{key}":1,"#), 1);
+        let rule = rule(&guard, &GuestRequest { body: Some(body.into_bytes()), ..good.clone() });
+        assert!(rule.contains("not listed"), "{key}: {rule}");
     }
 }
