@@ -228,7 +228,7 @@ impl Provider {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(told)) => {
                 let told = call.store.data().clean_error(told);
-                Err(self.error(call.phase, CallFault::Told(told)))
+                Err(self.error(call.phase, CallFault::Told(Box::new(told))))
             }
             Err(trap) => Err(self.trap(call, &trap)),
         }
@@ -335,7 +335,7 @@ pub struct CallError {
 pub enum CallFault {
     /// The provider reported an error.
     #[error("{0}")]
-    Told(Told),
+    Told(Box<Told>),
     /// It ended by a trap.
     #[error("it crashed ({code}){}", last_words.as_ref().map(|words| format!("; its last words: {words}")).unwrap_or_default())]
     Trapped {

@@ -2,7 +2,7 @@
 //!
 //! A provider implements [`Provider`] and names it in [`export!`]:
 //!
-//! ```ignore
+//! ```text
 //! struct Quillzone;
 //! impl acmite_sdk::Provider for Quillzone { /* present, cleanup, check */ }
 //! acmite_sdk::export!(Quillzone);
@@ -58,7 +58,8 @@ pub mod exported {
 #[macro_export]
 macro_rules! export {
     ($provider:ty) => {
-        struct Exported;
+        #[doc(hidden)]
+        pub struct Exported;
 
         impl $crate::exported::Guest for Exported {
             fn present(
