@@ -27,7 +27,9 @@ impl AccountStore {
     /// CA: registering that key again gives the account (RFC 8555 section 7.3.1).
     pub fn load(&self) -> Result<Option<StoredAccount>, AccountError> {
         let key_pem = match read_private(&self.key_path()) {
-            Err(SecureReadError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(SecureReadError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
             key => key?,
         };
         let key_pem = String::from_utf8(key_pem.to_vec()).map(Zeroizing::new).map_err(|bad| {
@@ -42,7 +44,9 @@ impl AccountStore {
     fn load_facts(&self) -> Result<Option<(Url, Vec<String>)>, AccountError> {
         let path = self.facts_path();
         let bytes = match read_private(&path) {
-            Err(SecureReadError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(SecureReadError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
             bytes => bytes?,
         };
         let facts: AccountFile =
@@ -59,8 +63,7 @@ impl AccountStore {
 
     /// Keeps what the CA said: the account's URL and its contacts (`mailto:` URLs).
     pub fn save_url(&self, url: &Url, contacts: &[String]) -> Result<(), AccountError> {
-        let facts =
-            AccountFile { server: self.server.to_string(), url: url.to_string(), contacts: contacts.to_vec() };
+        let facts = AccountFile { server: self.server.to_string(), url: url.to_string(), contacts: contacts.to_vec() };
         let json = serde_json::to_vec_pretty(&facts).expect("strings can be written as JSON");
         create_private_dir(&self.folder)?;
         Ok(write_whole(&self.facts_path(), &json, 0o600)?)
@@ -87,7 +90,10 @@ pub struct StoredAccount {
 
 impl std::fmt::Debug for StoredAccount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoredAccount").field("url", &self.url).field("contacts", &self.contacts).finish_non_exhaustive()
+        f.debug_struct("StoredAccount")
+            .field("url", &self.url)
+            .field("contacts", &self.contacts)
+            .finish_non_exhaustive()
     }
 }
 

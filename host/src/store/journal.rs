@@ -148,7 +148,8 @@ impl HeldEntry {
 
     fn write(&self) -> Result<(), JournalError> {
         let file = EntryFileRef { version: VERSION, pid: std::process::id(), entry: &self.entry };
-        let json = serde_json::to_vec_pretty(&file).map_err(|_| JournalError::Unwritable { path: self.path.clone() })?;
+        let json =
+            serde_json::to_vec_pretty(&file).map_err(|_| JournalError::Unwritable { path: self.path.clone() })?;
         Ok(write_whole(&self.path, &json, 0o600)?)
     }
 }

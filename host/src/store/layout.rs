@@ -66,7 +66,8 @@ impl StateDir {
     pub fn account(&self, server: &Url) -> PathBuf {
         let readable: String = server.as_str().chars().skip_while(|c| *c != '/').filter(|c| *c != '?').collect();
         let readable = readable.trim_matches('/').chars();
-        let slug: String = readable.map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).take(80).collect();
+        let slug: String =
+            readable.map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).take(80).collect();
         // Two URLs may read alike; their digests do not.
         self.accounts_dir().join(format!("{slug}-{}", &sha256_hex(server.as_str().as_bytes())[..8]))
     }
