@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Checked values out of files and the environment.
+
+pub mod credentials;

@@ -248,3 +248,66 @@ pub enum SecureReadError {
         path: PathBuf,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    fn file(folder: &Path, name: &str, mode: u32) -> PathBuf {
+        let path = folder.join(name);
+        fs::write(&path, "x").expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("changed");
+        path
+    }
+
+    #[test]
+    fn a_file_open_to_others_is_refused_also_behind_a_link() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bad = file(folder.path(), "bad", 0o640);
+        let link = folder.path().join("link");
+        symlink("bad", &link).expect("linked");
+        for path in [&bad, &link] {
+            let refused = read_private(path).expect_err("refused");
+            assert!(refused.to_string().ends_with(&format!("chmod 600 {}", bad.display())), "{refused}");
+        }
+        fs::set_permissions(&bad, fs::Permissions::from_mode(0o600)).expect("changed");
+        assert_eq!(read_private(&link).expect("read").as_slice(), b"x");
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = file(folder.path(), "key", 0o600);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("changed");
+        assert!(matches!(read_private(&path), Err(SecureReadError::FolderWritable { .. })));
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_without_waiting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(matches!(read_private(folder.path()), Err(SecureReadError::NotAFile { .. })));
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_refused() {
+        assert_eq!(caller(), ROOT, "giving a file away takes root");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = file(folder.path(), "key", 0o600);
+        chown(&path, Some(65534), None).expect("given away");
+        assert!(matches!(read_private(&path), Err(SecureReadError::Owner { owner: 65534, .. })));
+    }
+
+    #[test]
+    fn wider_modes_pass_only_in_memory_and_in_the_places_made_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = file(folder.path(), "token", 0o440);
+        let mut policy = Policy { credentials_directory: Some(folder.path().into()), ..Policy::default() };
+        policy.is_in_memory = |_| true;
+        read_private_with(&path, &policy).expect("as systemd makes it");
+        policy.is_in_memory = |_| false;
+        assert!(read_private_with(&path, &policy).is_err());
+        policy = Policy { is_in_memory: |_| true, ..Policy::default() };
+        assert!(read_private_with(&path, &policy).is_err());
+    }
+}
