@@ -52,7 +52,10 @@ pub struct Resolved {
 
 impl fmt::Debug for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resolved").field("settings", &self.settings).field("places", &self.places).finish_non_exhaustive()
+        f.debug_struct("Resolved")
+            .field("settings", &self.settings)
+            .field("places", &self.places)
+            .finish_non_exhaustive()
     }
 }
 
@@ -187,8 +190,8 @@ impl CredentialSources {
 fn read_text(path: &Path, sources: &CredentialSources) -> Result<Zeroizing<String>, CredentialsError> {
     let policy = Policy { credentials_directory: sources.credentials_directory.clone(), ..Policy::default() };
     let bytes = read_private_with(path, &policy)?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| CredentialsError::NotText { place: path.display().to_string() })?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| CredentialsError::NotText { place: path.display().to_string() })?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
@@ -197,9 +200,8 @@ fn read_file(path: &Path, fields: &[FieldSpec], sources: &CredentialSources) -> 
     let pairs = if is_toml(&text) { toml_pairs(path, &text, sources)? } else { line_pairs(path, &text)? };
     let mut values: Vec<Value> = Vec::new();
     for (line, key, value) in pairs {
-        let named = |f: &&FieldSpec| {
-            f.name == key || f.certbot.contains(&key) || f.lego.contains(&key) || f.env.contains(&key)
-        };
+        let named =
+            |f: &&FieldSpec| f.name == key || f.certbot.contains(&key) || f.lego.contains(&key) || f.env.contains(&key);
         let Some(field) = fields.iter().find(named) else {
             let valid = fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
             return Err(CredentialsError::UnknownKey { path: path.to_owned(), line, key, valid });
@@ -266,7 +268,13 @@ fn toml_pairs(path: &Path, text: &str, sources: &CredentialSources) -> Result<Ve
             DeValue::String(text) => text.to_string(),
             DeValue::Integer(number) => number.to_string(),
             DeValue::Boolean(yes) => yes.to_string(),
-            _ => return Err(CredentialsError::Syntax { path: path.to_owned(), line, expected: "a text, a number, true or false" }),
+            _ => {
+                return Err(CredentialsError::Syntax {
+                    path: path.to_owned(),
+                    line,
+                    expected: "a text, a number, true or false",
+                });
+            }
         };
         pairs.push((line, key.get_ref().to_string(), Zeroizing::new(text)));
     }
