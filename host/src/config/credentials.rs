@@ -441,4 +441,30 @@ mod tests {
         sources.environment.push(("ACMITE_QUILL_WORK_API_TOKEN".into(), "work".into()));
         assert_eq!(resolve(&fields(), &sources).expect("found").secrets[0].1.as_slice(), b"work");
     }
+
+    #[test]
+    fn a_variable_may_name_a_file_for_a_secret_but_not_for_a_setting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        write_whole(&path, b"hush\n", 0o600).expect("written");
+        let environment = ["QUILL_TOKEN_FILE", "ACMITE_QUILL_REGION_FILE"].map(|n| (n.into(), path.clone().into()));
+        let environment = environment.to_vec();
+        let sources = CredentialSources { environment, plugin_id: "quill".into(), ..Default::default() };
+        let resolved = resolve(&fields(), &sources).expect("found");
+        assert_eq!(resolved.secrets[0].1.as_slice(), b"hush");
+        assert_eq!(resolved.settings, [("region".to_owned(), "eu".to_owned())]);
+        write_whole(&path, b"hush\n", 0o644).expect("written");
+        assert!(matches!(resolve(&fields(), &sources), Err(CredentialsError::Read(_))));
+    }
+
+    #[test]
+    fn the_credentials_directory_holds_a_file_for_the_plugin_or_for_one_secret() {
+        for (name, text) in [("quill", "api_token = 'hush'"), ("quill.api_token", "hush\n")] {
+            let folder = tempfile::tempdir().expect("a folder");
+            write_whole(&folder.path().join(name), text.as_bytes(), 0o400).expect("written");
+            let credentials_directory = Some(folder.path().to_owned());
+            let sources = CredentialSources { credentials_directory, plugin_id: "quill".into(), ..Default::default() };
+            assert_eq!(resolve(&fields(), &sources).expect(name).secrets[0].1.as_slice(), b"hush");
+        }
+    }
 }

@@ -310,4 +310,31 @@ mod tests {
         policy = Policy { is_in_memory: |_| true, ..Policy::default() };
         assert!(read_private_with(&path, &policy).is_err());
     }
+
+    #[test]
+    fn a_secret_mounted_by_kubernetes_is_known_by_its_data_link() {
+        assert_eq!(caller(), ROOT, "such files belong to root");
+        let folder = tempfile::tempdir().expect("a folder");
+        let dated = folder.path().join("..2026_11_24");
+        fs::create_dir(&dated).expect("made");
+        let direct = file(&dated, "token", 0o644);
+        symlink("..2026_11_24", folder.path().join("..data")).expect("linked");
+        let mounted = folder.path().join("token");
+        symlink("..data/token", &mounted).expect("linked");
+        let in_memory = Policy { is_in_memory: |_| true, ..Policy::default() };
+        read_private_with(&mounted, &in_memory).expect("as Kubernetes makes it");
+        assert!(read_private_with(&direct, &in_memory).is_err());
+        assert!(read_private_with(&mounted, &Policy { is_in_memory: |_| false, ..Policy::default() }).is_err());
+        fs::set_permissions(&direct, fs::Permissions::from_mode(0o646)).expect("changed");
+        assert!(read_private_with(&mounted, &in_memory).is_err());
+    }
+
+    #[test]
+    fn a_pipe_is_refused_without_waiting_for_its_writer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg("-m600").arg(&path).status().expect("mkfifo runs");
+        assert!(made.success());
+        assert!(matches!(read_private(&path), Err(SecureReadError::NotAFile { .. })));
+    }
 }
