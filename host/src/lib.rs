@@ -4,7 +4,9 @@
 //! folder a file sees only files to its left. `layers.rs` among the tests compares every `crate::` path with this table.
 //!
 //! ```text
+//! 2 config/    credentials
 //! 1 plugin/    field wire tree template manifest guard scrub secret bindings limits address dns_update told http call engine inspect cache loader provider
+//! 1 store/     layout journal account certificate zone_lock
 //! 0            name backoff secure_file
 //! ```
 
@@ -13,3 +15,6 @@ pub mod name;
 pub mod secure_file;
 
 pub mod plugin;
+pub mod store;
+
+pub mod config;

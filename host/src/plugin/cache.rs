@@ -26,7 +26,8 @@ impl CompiledCache {
     /// set aside.
     pub fn load(&self, engine: &Engine, component_sha256: &str) -> Option<Component> {
         let path = self.record_path(engine, component_sha256);
-        let record = match secure_file::read_private_capped(&path, MAX_RECORD_BYTES) {
+        let policy = secure_file::Policy { max_bytes: MAX_RECORD_BYTES, ..secure_file::Policy::default() };
+        let record = match secure_file::read_private_with(&path, &policy) {
             Ok(record) => record,
             Err(_) if !path.exists() => return None,
             Err(_) => return self.set_aside(&path, "it cannot be trusted"),

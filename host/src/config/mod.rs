@@ -1,0 +1,3 @@
+//! Checked values out of files and the environment.
+
+pub mod credentials;

@@ -1,0 +1,259 @@
+//! Certificates and their keys, under certbot's names; a reader never sees one without the other.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::layout::{StateDir, sha256_hex};
+use crate::secure_file::{
+    FileLock, LockError, SecureReadError, SecureWriteError, create_private_dir, read_private, remove_durably, sync_dir,
+    write_whole,
+};
+
+/// Where one certificate is kept: `archive/NAME/N/{cert,chain,fullchain,privkey}.pem`, and `live/NAME`, a link to the
+/// newest `N`.
+#[derive(Clone, Debug)]
+pub struct CertificateStore {
+    state: StateDir,
+    name: String,
+}
+
+impl CertificateStore {
+    /// The place of the certificate called `name`.
+    pub fn new(state: &StateDir, name: &str) -> Self {
+        Self { state: state.clone(), name: name.to_owned() }
+    }
+
+    /// Keeps a key (PEM) before a CA hears of it; [`Self::store`] removes it again.
+    pub fn save_pending_key(&self, pem: &str) -> Result<(), StoreError> {
+        let path = self.pending_path(pem);
+        create_private_dir(path.parent().expect("it is in the folder of pending keys"))?;
+        Ok(write_whole(&path, pem.as_bytes(), 0o600)?)
+    }
+
+    /// Keeps a certificate with its chain and key, all PEM, and makes it the live one by one rename. Gives `live/NAME`.
+    pub fn store(&self, leaf_pem: &str, chain_pem: &str, key_pem: &str) -> Result<PathBuf, StoreError> {
+        let _lock = self.lock()?;
+        let folder = self.next_version()?;
+        let leaf = with_newline(leaf_pem);
+        let chain = with_newline(chain_pem);
+        write_whole(&folder.join("privkey.pem"), key_pem.as_bytes(), 0o600)?;
+        write_whole(&folder.join("cert.pem"), leaf.as_bytes(), 0o644)?;
+        write_whole(&folder.join("chain.pem"), chain.as_bytes(), 0o644)?;
+        write_whole(&folder.join("fullchain.pem"), format!("{leaf}{chain}").as_bytes(), 0o644)?;
+        sync_dir(&self.state.archive(&self.name))?;
+        self.point_live_to(&folder)?;
+        remove_durably_if_there(&self.pending_path(key_pem))?;
+        Ok(self.state.live(&self.name))
+    }
+
+    fn lock(&self) -> Result<FileLock, StoreError> {
+        let path = self.state.certificate_lock(&self.name);
+        // Storing takes milliseconds, so that a holder who has it for so long is stuck.
+        FileLock::acquire_blocking(&path, LOCK_TIMEOUT).map_err(StoreError::Locked)
+    }
+
+    fn next_version(&self) -> Result<PathBuf, StoreError> {
+        let archive = self.state.archive(&self.name);
+        create_private_dir(&archive)?;
+        let unreadable = |source| StoreError::Unreadable { path: archive.clone(), source };
+        let mut last = 0;
+        for entry in fs::read_dir(&archive).map_err(unreadable)? {
+            let number = entry.map_err(unreadable)?.file_name().to_str().and_then(|n| n.parse::<u64>().ok());
+            last = last.max(number.unwrap_or(0));
+        }
+        let folder = archive.join((last + 1).to_string());
+        create_private_dir(&folder)?;
+        Ok(folder)
+    }
+
+    fn point_live_to(&self, folder: &Path) -> Result<(), StoreError> {
+        let live = self.state.live(&self.name);
+        let swapped = swap_link(&live, &self.link_target(folder));
+        swapped.map_err(|source| StoreError::LiveLink { path: live, source })?;
+        Ok(sync_dir(&self.state.live_dir())?)
+    }
+
+    /// Relative, so that the state folder can be moved.
+    fn link_target(&self, folder: &Path) -> PathBuf {
+        let inside = folder.strip_prefix(self.state.root()).expect("versions are in the state folder");
+        Path::new("..").join(inside)
+    }
+
+    /// The live certificate with the key that belongs to it; `None` where there is none yet.
+    pub fn current(&self) -> Result<Option<StoredCertificate>, StoreError> {
+        let live = self.state.live(&self.name);
+        // Resolved once: the link may be swapped between two reads.
+        let folder = match fs::canonicalize(&live) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            folder => folder.map_err(|source| StoreError::Unreadable { path: live, source })?,
+        };
+        let text = |file: &str| {
+            let path = folder.join(file);
+            fs::read_to_string(&path).map_err(|source| StoreError::Unreadable { path, source })
+        };
+        let key = read_private(&folder.join("privkey.pem"))?;
+        Ok(Some(StoredCertificate { leaf_pem: text("cert.pem")?, chain_pem: text("chain.pem")?, key_pem: key }))
+    }
+
+    fn pending_path(&self, pem: &str) -> PathBuf {
+        // Named by the key, so that two runs at once keep both.
+        let id = &sha256_hex(pem.as_bytes())[..16];
+        self.state.archive(&self.name).join("pending").join(format!("{id}.pem"))
+    }
+}
+
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The names of all certificates, sorted.
+pub fn list(state: &StateDir) -> Result<Vec<String>, StoreError> {
+    let live = state.live_dir();
+    let unreadable = |source| StoreError::Unreadable { path: live.clone(), source };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&live).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn swap_link(link: &Path, target: &Path) -> io::Result<()> {
+    let name = link.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = link.with_file_name(format!(".{name}.new"));
+    // Left by a run that was killed; the lock says that nobody else is making one.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    symlink(target, &temporary)?;
+    fs::rename(&temporary, link)
+}
+
+fn remove_durably_if_there(path: &Path) -> Result<(), SecureWriteError> {
+    if path.exists() { remove_durably(path) } else { Ok(()) }
+}
+
+fn with_newline(pem: &str) -> String {
+    let text = pem.trim();
+    if text.is_empty() { String::new() } else { format!("{text}\n") }
+}
+
+/// A certificate as it was kept.
+pub struct StoredCertificate {
+    /// The certificate itself.
+    pub leaf_pem: String,
+    /// What leads from it to a root, without the root.
+    pub chain_pem: String,
+    /// Its private key, PEM.
+    pub key_pem: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for StoredCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredCertificate").field("leaf_pem", &self.leaf_pem).finish_non_exhaustive()
+    }
+}
+
+/// Why a certificate could not be kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file cannot be written.
+    #[error("the certificate cannot be kept")]
+    Write(#[from] SecureWriteError),
+    /// The key may not be read.
+    #[error("the certificate's key cannot be read")]
+    Key(#[from] SecureReadError),
+    /// Another process is storing it.
+    #[error("the certificate is being stored by another process")]
+    Locked(#[source] LockError),
+    /// The link cannot be put in place: `live/NAME` is a real folder, say.
+    #[error("{} cannot be made a link to the new certificate; move away what is there and run again", path.display())]
+    LiveLink {
+        /// The link.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}; check that this user may", path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn state(folder: &tempfile::TempDir) -> StateDir {
+        StateDir::open(&folder.path().join("state")).expect("opened")
+    }
+
+    #[test]
+    fn a_certificate_is_live_under_certbots_names_with_a_private_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = state(&folder);
+        let store = CertificateStore::new(&state, "*.example.com");
+        store.save_pending_key("key").expect("kept");
+        let pending = state.root().join("archive/example.com/pending");
+        assert_eq!(fs::read_dir(&pending).expect("a folder").count(), 1);
+        let live = store.store("leaf", "chain\n", "key").expect("stored");
+        assert_eq!(live, state.root().join("live/example.com"));
+        assert_eq!(fs::read_to_string(live.join("fullchain.pem")).expect("there"), "leaf\nchain\n");
+        let mode = fs::metadata(live.join("privkey.pem")).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&pending).expect("a folder").count(), 0);
+        assert_eq!(list(&state).expect("readable"), ["example.com"]);
+    }
+
+    #[test]
+    fn a_key_and_its_certificate_change_together_and_the_old_ones_stay_in_the_archive() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = state(&folder);
+        let store = CertificateStore::new(&state, "example.com");
+        assert!(store.current().expect("readable").is_none());
+        for n in ["1", "2"] {
+            store.store(n, "chain", n).expect("stored");
+            let current = store.current().expect("readable").expect("there");
+            assert_eq!((current.leaf_pem.trim(), current.key_pem.as_slice()), (n, n.as_bytes()));
+        }
+        assert_eq!(fs::read_to_string(state.root().join("archive/example.com/1/cert.pem")).expect("there"), "1\n");
+    }
+
+    #[test]
+    fn stores_of_one_name_at_once_all_come_to_stand_and_match() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = state(&folder);
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let store = CertificateStore::new(&state, "example.com");
+                scope.spawn(move || store.store(&format!("{n}"), "chain", &format!("{n}")).expect("stored"));
+            }
+        });
+        let current = CertificateStore::new(&state, "example.com").current().expect("readable").expect("there");
+        assert_eq!(current.leaf_pem.trim().as_bytes(), current.key_pem.as_slice());
+        assert!(state.root().join("archive/example.com/8/cert.pem").exists());
+    }
+
+    #[test]
+    fn a_real_folder_in_the_links_place_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = state(&folder);
+        fs::create_dir(state.live("example.com")).expect("made");
+        fs::write(state.live("example.com").join("mine"), "x").expect("written");
+        let refused = CertificateStore::new(&state, "example.com").store("a", "b", "c").expect_err("refused");
+        assert!(matches!(refused, StoreError::LiveLink { .. }));
+        assert!(state.live("example.com").join("mine").exists());
+    }
+}

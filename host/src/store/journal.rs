@@ -1,0 +1,330 @@
+//! What is about to be published, on disk before it is published, so that it is removed whatever happens.
+//!
+//! An entry is `ID.json`, replaced whole at each change. Replacing gives it another inode, so that the lock that tells
+//! a living process's entry from an orphan is on a file beside it, `ID.lock`: taken before the entry is written,
+//! removed after it. It ends with the process, however that ends.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use data_encoding::{BASE64, HEXLOWER};
+use serde::{Deserialize, Serialize};
+
+use super::layout::StateDir;
+use crate::name::DnsName;
+use crate::secure_file::{FileLock, LockError, SecureWriteError, read_private, remove_durably, write_whole};
+
+/// The entries of everyone who uses the state folder.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    folder: PathBuf,
+}
+
+impl Journal {
+    /// The journal in the state folder.
+    pub fn new(state: &StateDir) -> Self {
+        Self { folder: state.journal_dir() }
+    }
+
+    /// Writes down what is going to be published; it is on disk when this returns.
+    pub fn begin(&self, entry: Entry) -> Result<HeldEntry, JournalError> {
+        let mut id = [0; 12];
+        aws_lc_rs::rand::fill(&mut id).map_err(|_| JournalError::NoRandom)?;
+        let path = self.folder.join(format!("{}.json", HEXLOWER.encode(&id)));
+        let lock = FileLock::try_acquire(&path.with_extension("lock"))?;
+        let held = HeldEntry { entry, path, lock };
+        held.write()?;
+        Ok(held)
+    }
+
+    /// Takes over the entries that no living process holds, the oldest first. Files that are no entries are set aside
+    /// and told of.
+    pub fn orphans(&self) -> Result<(Vec<HeldEntry>, Vec<JournalDamage>), JournalError> {
+        let mut orphans = Vec::new();
+        let mut damages = Vec::new();
+        for path in self.entry_paths()? {
+            let lock = match FileLock::try_acquire(&path.with_extension("lock")) {
+                Err(LockError::Held { .. }) => continue,
+                lock => lock?,
+            };
+            // Its holder may have finished it before the lock was free.
+            if !path.exists() {
+                remove_lock(lock)?;
+                continue;
+            }
+            match load(&path) {
+                Ok(entry) => orphans.push(HeldEntry { entry, path, lock }),
+                Err(why) => {
+                    damages.push(set_aside(path, why)?);
+                    remove_lock(lock)?;
+                }
+            }
+        }
+        Ok((orphans, damages))
+    }
+
+    /// Where entries are or were, also those of which only the lock's file is left.
+    fn entry_paths(&self) -> Result<Vec<PathBuf>, JournalError> {
+        let unreadable = |source| JournalError::Unreadable { path: self.folder.clone(), source };
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_some_and(|e| e == "json" || e == "lock") {
+                let written = fs::metadata(&path).and_then(|facts| facts.modified()).ok();
+                found.push((written, path.with_extension("json")));
+            }
+        }
+        found.sort();
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for (_, path) in found {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        Ok(paths)
+    }
+}
+
+/// One batch for one zone, as it must be known to be removed by another process. No secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Who publishes it.
+    pub plugin: PluginRef,
+    /// The file that the credentials came from.
+    pub credentials: Option<PathBuf>,
+    /// The zone's apex.
+    pub zone: DnsName,
+    /// Names and values of the TXT records.
+    pub records: Vec<(DnsName, String)>,
+    /// The resolvers that were asked instead of the system's.
+    pub resolvers: Vec<SocketAddr>,
+    /// The certificate that it is for.
+    pub certificate: String,
+    /// What the provider returned for its `cleanup`.
+    #[serde(with = "base64_text")]
+    pub state: Vec<u8>,
+    /// What the host saw of the zone, ids above all.
+    #[serde(with = "base64_text")]
+    pub memory: Vec<u8>,
+}
+
+/// A provider, as it can be found again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginRef {
+    /// As the user gave it: an id, `id:instance` or a path.
+    pub spec: String,
+    /// Of the component, lower case hex.
+    pub sha256: String,
+}
+
+/// An entry that belongs to this process. Dropped without [`Self::finish`], it stays to be found as an orphan.
+#[derive(Debug)]
+pub struct HeldEntry {
+    entry: Entry,
+    path: PathBuf,
+    lock: FileLock,
+}
+
+impl HeldEntry {
+    /// What is written.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Adds what provider and host need for cleaning up; on disk when it returns.
+    pub fn record(&mut self, state: &[u8], memory: &[u8]) -> Result<(), JournalError> {
+        self.entry.state = state.to_vec();
+        self.entry.memory = memory.to_vec();
+        self.write()
+    }
+
+    /// Removes the entry: nothing of it is published any more.
+    pub fn finish(self) -> Result<(), JournalError> {
+        remove_durably(&self.path)?;
+        remove_lock(self.lock)
+    }
+
+    fn write(&self) -> Result<(), JournalError> {
+        let file = EntryFileRef { version: VERSION, pid: std::process::id(), entry: &self.entry };
+        let json =
+            serde_json::to_vec_pretty(&file).map_err(|_| JournalError::Unwritable { path: self.path.clone() })?;
+        Ok(write_whole(&self.path, &json, 0o600)?)
+    }
+}
+
+fn remove_lock(lock: FileLock) -> Result<(), JournalError> {
+    let path = lock.path().to_owned();
+    lock.remove().map_err(|source| JournalError::Write(SecureWriteError::Write { path, source }))
+}
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct EntryFileRef<'a> {
+    version: u32,
+    pid: u32,
+    #[serde(flatten)]
+    entry: &'a Entry,
+}
+
+#[derive(Deserialize)]
+struct EntryFile {
+    version: u32,
+    #[serde(flatten)]
+    entry: Entry,
+}
+
+fn load(path: &Path) -> Result<Entry, String> {
+    let bytes = read_private(path).map_err(|error| error.to_string())?;
+    let file: EntryFile = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    if file.version != VERSION {
+        return Err(format!("it has version {}, this acmite reads {VERSION}", file.version));
+    }
+    Ok(file.entry)
+}
+
+fn set_aside(path: PathBuf, why: String) -> Result<JournalDamage, JournalError> {
+    let set_aside = path.with_extension("json.corrupt");
+    fs::rename(&path, &set_aside).map_err(|source| SecureWriteError::Write { path: set_aside.clone(), source })?;
+    Ok(JournalDamage { path, set_aside, why })
+}
+
+/// A file that is no entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the journal entry {} cannot be read ({why}), so its records may still be published; look into {} and remove them by hand", path.display(), set_aside.display())]
+pub struct JournalDamage {
+    /// Where it was.
+    pub path: PathBuf,
+    /// Where it is now.
+    pub set_aside: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Why the journal could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A file cannot be written.
+    #[error("the journal cannot be written")]
+    Write(#[from] SecureWriteError),
+    /// An entry cannot be locked.
+    #[error("the journal entry cannot be locked")]
+    Lock(#[from] LockError),
+    /// The system has no random bytes to name an entry.
+    #[error("the system gives no random bytes; try again")]
+    NoRandom,
+    /// It has a path that is no text.
+    #[error("the journal entry {} cannot be written, as a path in it is not UTF-8; name the credentials file otherwise", path.display())]
+    Unwritable {
+        /// The entry.
+        path: PathBuf,
+    },
+    /// The folder cannot be read.
+    #[error("cannot read {}; check that this user may", path.display())]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+mod base64_text {
+    use super::BASE64;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64.decode(text.as_bytes()).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Entry {
+        let name = |text| DnsName::parse(text).expect("a name");
+        Entry {
+            plugin: PluginRef { spec: "quillzone:work".to_owned(), sha256: "00ff".to_owned() },
+            credentials: Some("/etc/acmite/quillzone.toml".into()),
+            zone: name("example.com"),
+            records: vec![(name("_acme-challenge.example.com"), "value".to_owned())],
+            resolvers: vec!["[::1]:53".parse().expect("an address")],
+            certificate: "example.com".to_owned(),
+            state: Vec::new(),
+            memory: Vec::new(),
+        }
+    }
+
+    fn journal(folder: &tempfile::TempDir) -> Journal {
+        Journal::new(&StateDir::open(&folder.path().join("state")).expect("opened"))
+    }
+
+    #[test]
+    fn an_entry_of_a_living_holder_is_no_orphan() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = journal(&folder);
+        let mut held = journal.begin(entry()).expect("written");
+        assert!(journal.orphans().expect("readable").0.is_empty());
+        // The entry's file is replaced here, and the lock must outlive that.
+        held.record(b"state", b"memory").expect("written");
+        assert!(journal.orphans().expect("readable").0.is_empty());
+    }
+
+    #[test]
+    fn an_abandoned_entry_is_taken_over_once_with_all_that_was_recorded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = journal(&folder);
+        let mut held = journal.begin(entry()).expect("written");
+        held.record(b"\x00state", b"\xffmemory").expect("written");
+        drop(held);
+        let (orphans, damages) = journal.orphans().expect("readable");
+        assert_eq!((orphans.len(), damages.len()), (1, 0));
+        let expected = Entry { state: b"\x00state".to_vec(), memory: b"\xffmemory".to_vec(), ..entry() };
+        assert_eq!(orphans[0].entry(), &expected);
+        assert!(journal.orphans().expect("readable").0.is_empty(), "taken twice");
+    }
+
+    #[test]
+    fn a_finished_entry_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = journal(&folder);
+        journal.begin(entry()).expect("written").finish().expect("removed");
+        assert_eq!(fs::read_dir(&journal.folder).expect("a folder").count(), 0);
+    }
+
+    #[test]
+    fn a_lock_left_without_an_entry_is_swept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = journal(&folder);
+        fs::write(journal.folder.join("aa.lock"), "1").expect("written");
+        assert!(journal.orphans().expect("readable").0.is_empty());
+        assert_eq!(fs::read_dir(&journal.folder).expect("a folder").count(), 0);
+    }
+
+    #[test]
+    fn damaged_entries_are_set_aside_and_the_others_still_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = journal(&folder);
+        let held = journal.begin(entry()).expect("written");
+        let whole = fs::read(&held.path).expect("there");
+        drop(held);
+        for (name, content) in [("a", &whole[..whole.len() / 2]), ("b", b""), ("c", b"{\"version\": 9}")] {
+            write_whole(&journal.folder.join(format!("{name}.json")), content, 0o600).expect("written");
+        }
+        let (orphans, damages) = journal.orphans().expect("readable");
+        assert_eq!((orphans.len(), damages.len()), (1, 3));
+        for damage in &damages {
+            assert!(damage.set_aside.exists() && !damage.path.exists(), "{damage}");
+        }
+        drop(orphans);
+        assert_eq!(journal.orphans().expect("readable").1, []);
+    }
+}

@@ -1,0 +1,166 @@
+//! Where every file is.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
+use url::Url;
+
+use crate::secure_file::{SecureWriteError, create_private_dir};
+
+/// The folder of everything acmite keeps: the caller's own, writable by nobody else.
+#[derive(Clone, Debug)]
+pub struct StateDir {
+    root: PathBuf,
+}
+
+impl StateDir {
+    /// Opens the folder, making it and the folders in it where they are missing.
+    pub fn open(path: &Path) -> Result<Self, StateDirError> {
+        let dir = Self { root: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) };
+        let inner = [dir.live_dir(), dir.archive_dir(), dir.accounts_dir(), dir.journal_dir(), dir.locks_dir()];
+        create_private_dir(&dir.root)?;
+        for folder in inner.iter().chain([&dir.cache_dir(), &dir.plugins_dir()]) {
+            create_private_dir(folder)?;
+        }
+        Ok(dir)
+    }
+
+    /// Where the folder is when none is named: `/var/lib/acmite` for root, else in the user's XDG state folder.
+    pub fn default_path(is_root: bool, env: &dyn Fn(&str) -> Option<OsString>) -> PathBuf {
+        if is_root {
+            return PathBuf::from("/var/lib/acmite");
+        }
+        // A relative path there is to be ignored (XDG Base Directory Specification 0.8).
+        let xdg = env("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+        let home = || PathBuf::from(env("HOME").unwrap_or_default()).join(".local/state");
+        xdg.unwrap_or_else(home).join("acmite")
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The link to the newest files of a certificate. `*.example.com` is kept as `example.com`, as certbot does.
+    pub fn live(&self, name: &str) -> PathBuf {
+        self.live_dir().join(file_name(name))
+    }
+
+    /// The links of all certificates.
+    pub fn live_dir(&self) -> PathBuf {
+        self.root.join("live")
+    }
+
+    /// Every version of a certificate, each in a numbered folder.
+    pub fn archive(&self, name: &str) -> PathBuf {
+        self.archive_dir().join(file_name(name))
+    }
+
+    fn archive_dir(&self) -> PathBuf {
+        self.root.join("archive")
+    }
+
+    /// What is kept of the account at one CA, named by its directory's URL.
+    pub fn account(&self, server: &Url) -> PathBuf {
+        let readable: String = server.as_str().chars().skip_while(|c| *c != '/').filter(|c| *c != '?').collect();
+        let readable = readable.trim_matches('/').chars();
+        let slug: String =
+            readable.map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).take(80).collect();
+        // Two URLs may read alike; their digests do not.
+        self.accounts_dir().join(format!("{slug}-{}", &sha256_hex(server.as_str().as_bytes())[..8]))
+    }
+
+    fn accounts_dir(&self) -> PathBuf {
+        self.root.join("accounts")
+    }
+
+    /// Compiled code.
+    pub fn cache_dir(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// Providers that the user installed.
+    pub fn plugins_dir(&self) -> PathBuf {
+        self.root.join("plugins")
+    }
+
+    /// What is being published.
+    pub fn journal_dir(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// Locks between processes.
+    pub fn locks_dir(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
+    /// The lock of storing one certificate.
+    pub fn certificate_lock(&self, name: &str) -> PathBuf {
+        self.locks_dir().join(format!("cert-{}", file_name(name)))
+    }
+
+    /// The lock of one zone; `key` is any text that names provider, account and zone.
+    pub fn zone_lock(&self, key: &str) -> PathBuf {
+        self.locks_dir().join(format!("zone-{}", sha256_hex(key.as_bytes())))
+    }
+}
+
+/// A certificate's name as one component of a path, whatever it holds.
+fn file_name(name: &str) -> String {
+    let base = name.strip_prefix("*.").unwrap_or(name);
+    let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let text: String = base.chars().map(safe).collect();
+    if text.is_empty() || text.starts_with('.') { format!("_{text}") } else { text }
+}
+
+pub(super) fn sha256_hex(bytes: &[u8]) -> String {
+    HEXLOWER.encode(digest(&SHA256, bytes).as_ref())
+}
+
+/// Why the state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the state folder cannot be used; put it right or name another with --state-dir")]
+pub struct StateDirError {
+    /// What is wrong, with the remedy.
+    #[from]
+    pub source: SecureWriteError,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_systems_for_root_and_the_users_for_others() {
+        let none = |_: &str| None;
+        assert_eq!(StateDir::default_path(true, &none), Path::new("/var/lib/acmite"));
+        let home = |name: &str| (name == "HOME").then(|| OsString::from("/home/a"));
+        assert_eq!(StateDir::default_path(false, &home), Path::new("/home/a/.local/state/acmite"));
+        let xdg = |name: &str| Some(OsString::from(if name == "HOME" { "/home/a" } else { "/state" }));
+        assert_eq!(StateDir::default_path(false, &xdg), Path::new("/state/acmite"));
+        let relative = |name: &str| Some(OsString::from(if name == "HOME" { "/home/a" } else { "state" }));
+        assert_eq!(StateDir::default_path(false, &relative), Path::new("/home/a/.local/state/acmite"));
+    }
+
+    #[test]
+    fn no_name_leads_out_of_its_folder() {
+        assert_eq!(file_name("*.example.com"), "example.com");
+        assert_eq!(file_name("../../etc"), "_.._.._etc");
+        assert_eq!(file_name(".."), "_..");
+        assert_eq!(file_name(""), "_");
+    }
+
+    #[test]
+    fn accounts_of_two_servers_are_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = StateDir::open(&folder.path().join("state")).expect("opened");
+        let path = |url: &str| dir.account(&Url::parse(url).expect("a URL"));
+        assert_ne!(path("https://ca.example/dir"), path("https://ca.example/dir/"));
+        assert_ne!(path("https://ca.example:1/dir"), path("https://ca.example:2/dir"));
+        let name = path("https://ca.example/acme/dir");
+        let name = name.file_name().expect("a name").to_string_lossy().into_owned();
+        assert!(name.starts_with("ca.example-acme-dir-"), "{name}");
+    }
+}

@@ -1,0 +1,9 @@
+//! What acmite keeps on disk between runs.
+
+pub mod account;
+pub mod certificate;
+pub mod journal;
+mod layout;
+pub mod zone_lock;
+
+pub use layout::{StateDir, StateDirError};
