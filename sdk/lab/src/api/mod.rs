@@ -1,0 +1,7 @@
+//! Mock provider APIs over the lab's zones; they check what they are sent.
+
+mod cloudflare;
+mod server;
+
+pub use cloudflare::cloudflare;
+pub use server::{Fault, MockApi, Reply, Request, RequestLog};
