@@ -14,7 +14,10 @@ pub struct Lab {
     pub dns: Dns,
     /// The mock of Cloudflare's API.
     pub cloudflare: MockApi,
+    /// The mock of PowerDNS's API.
+    pub powerdns: MockApi,
     cloudflare_token: String,
+    powerdns_key: String,
 }
 
 /// Where everything is, for `acmite lab --json`. It holds the lab's tokens, which open nothing else.
@@ -30,6 +33,10 @@ pub struct LabDescription {
     pub cloudflare_url: String,
     /// Bearer token.
     pub cloudflare_token: String,
+    /// Without final slash; the API is below `/api/v1/`.
+    pub powerdns_url: String,
+    /// For the header X-API-Key.
+    pub powerdns_key: String,
 }
 
 /// Why the lab did not start.
@@ -75,6 +82,8 @@ impl Lab {
             nameservers: self.dns.addresses(),
             cloudflare_url: self.cloudflare.base_url(),
             cloudflare_token: self.cloudflare_token.clone(),
+            powerdns_url: self.powerdns.base_url(),
+            powerdns_key: self.powerdns_key.clone(),
         }
     }
 }
@@ -106,8 +115,11 @@ impl Builder {
         let cloudflare_token = token()?;
         let rules = api::cloudflare(store.clone(), cloudflare_token.clone());
         let cloudflare = MockApi::start(rules).await.map_err(LabError::Listen)?;
+        let powerdns_key = token()?;
+        let rules = api::powerdns(store.clone(), powerdns_key.clone());
+        let powerdns = MockApi::start(rules).await.map_err(LabError::Listen)?;
         let dns = Dns::start(store, self.nameservers).await?;
-        Ok(Lab { dns, cloudflare, cloudflare_token })
+        Ok(Lab { dns, cloudflare, powerdns, cloudflare_token, powerdns_key })
     }
 }
 
