@@ -1,0 +1,9 @@
+//! Mock provider APIs over the lab's zones; they check what they are sent.
+
+mod cloudflare;
+mod powerdns;
+mod server;
+
+pub use cloudflare::cloudflare;
+pub use powerdns::powerdns;
+pub use server::{Fault, MockApi, Reply, Request, RequestLog};

@@ -1,0 +1,190 @@
+//! One HTTP server for any mock: the log and the faults are here, the vendor's rules are a function.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::Value;
+
+/// A request as a mock sees it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Upper case.
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    /// Decoded parameters.
+    pub query: BTreeMap<String, String>,
+    /// The names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// UTF-8, or empty.
+    pub body: String,
+}
+
+impl Request {
+    /// The JSON body, if the content type says it is one.
+    pub fn json(&self) -> Option<Value> {
+        let kind = self.headers.get("content-type")?;
+        kind.starts_with("application/json").then(|| serde_json::from_str(&self.body).ok())?
+    }
+}
+
+/// A mock's reply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The body; `Null` is none.
+    pub body: Value,
+}
+
+/// What goes wrong with one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// This status, nothing executed; with 429 a Retry-After in seconds.
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// Seconds for the Retry-After header.
+        retry_after: Option<u32>,
+    },
+    /// Executed, then answered with a body that is not JSON.
+    Malformed,
+    /// Executed, then answered with this status: the client cannot know it took effect.
+    FailsAfter {
+        /// HTTP status.
+        status: u16,
+    },
+    /// Executed this much later.
+    Slow(Duration),
+}
+
+/// One request and its answer. Headers are left out: they hold the token.
+#[derive(Clone, Debug, Serialize)]
+pub struct RequestLog {
+    /// Upper case.
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    /// Decoded parameters.
+    pub query: BTreeMap<String, String>,
+    /// As sent.
+    pub body: String,
+    /// The answer's status.
+    pub status: u16,
+}
+
+type Rules = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
+
+struct Shared {
+    rules: Rules,
+    faults: Mutex<VecDeque<Fault>>,
+    log: Mutex<Vec<RequestLog>>,
+}
+
+/// A running mock; it stops when dropped.
+pub struct MockApi {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl MockApi {
+    /// Serves `rules` on a loopback port the system chooses.
+    pub async fn start(rules: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared { rules: Box::new(rules), faults: Mutex::default(), log: Mutex::default() });
+        let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
+        let task = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::warn!(%error, "a mock API stopped");
+            }
+        });
+        Ok(Self { address, shared, task })
+    }
+
+    /// `http://127.0.0.1:PORT`, without final slash.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Each of the next `count` requests meets `fault`, after those already queued.
+    pub fn fail_next(&self, count: usize, fault: &Fault) {
+        let mut faults = self.shared.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.extend(std::iter::repeat_n(fault.clone(), count));
+    }
+
+    /// Every request so far, oldest first.
+    pub fn requests(&self) -> Vec<RequestLog> {
+        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for MockApi {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn handle(State(shared): State<Arc<Shared>>, incoming: axum::extract::Request) -> Response {
+    let Some(request) = read(incoming).await else { return respond(413, None, Body::empty()) };
+    let fault = shared.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let (status, retry_after, body) = execute(&shared.rules, &request, fault).await;
+    let Request { method, path, query, body: sent, .. } = request;
+    let entry = RequestLog { method, path, query, body: sent, status };
+    shared.log.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    respond(status, retry_after, Body::from(body))
+}
+
+async fn execute(rules: &Rules, request: &Request, fault: Option<Fault>) -> (u16, Option<u32>, String) {
+    if let Some(Fault::Status { status, retry_after }) = fault {
+        return (status, retry_after, "{}".to_owned());
+    }
+    if let Some(Fault::Slow(delay)) = fault {
+        tokio::time::sleep(delay).await;
+    }
+    let reply = rules(request);
+    match fault {
+        Some(Fault::Malformed) => (reply.status, None, "{\"result\": [".to_owned()),
+        Some(Fault::FailsAfter { status }) => (status, None, "{}".to_owned()),
+        _ if reply.body.is_null() => (reply.status, None, String::new()),
+        _ => (reply.status, None, reply.body.to_string()),
+    }
+}
+
+async fn read(incoming: axum::extract::Request) -> Option<Request> {
+    let (parts, body) = incoming.into_parts();
+    let bytes = axum::body::to_bytes(body, BODY_MAX_BYTES).await.ok()?;
+    let query = axum::extract::Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri).ok()?;
+    let text = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    Some(Request {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: query.0,
+        headers: parts.headers.iter().map(text).collect(),
+        body: String::from_utf8(bytes.to_vec()).unwrap_or_default(),
+    })
+}
+
+const BODY_MAX_BYTES: usize = 1 << 20;
+
+fn respond(status: u16, retry_after: Option<u32>, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert("content-type", axum::http::HeaderValue::from_static("application/json"));
+    if let Some(seconds) = retry_after {
+        headers.insert("retry-after", seconds.into());
+    }
+    response
+}
