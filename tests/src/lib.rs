@@ -1,1 +1,4 @@
-//! Placeholder.
+//! What the tests share: providers built to components, and real name servers on loopback.
+
+pub mod plugins;
+pub mod server;

@@ -1,5 +1,6 @@
 //! The steps of `cargo xtask test`, each a command with its duration.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use crate::peers::{self, PeersError};
 
 /// Runs every step; the first that fails ends it.
 pub(crate) fn test(quick: bool) -> Result<(), StepError> {
+    ensure_target()?;
     if !quick {
         peers::ensure()?;
     }
@@ -17,8 +19,30 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
     if quick {
         tests.extend(["--exclude", "acmite-tests"]);
     }
-    cargo("tests", &tests)
+    cargo("tests", &tests)?;
+    let plugins = ["--manifest-path", "plugins/Cargo.toml"];
+    cargo("format of the plugins", &[&["fmt", "--all", "--check"][..], &plugins].concat())?;
+    let lints = ["--workspace", "--all-targets", "--", "-D", "warnings"];
+    cargo("clippy of the plugins", &[&["clippy", "--locked"][..], &plugins, &lints].concat())?;
+    cargo("tests of the plugins", &[&["test", "--locked", "--workspace"][..], &plugins].concat())
 }
+
+/// Providers are built for a target that a fresh toolchain does not have.
+fn ensure_target() -> Result<(), StepError> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let libraries = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let there = libraries.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir());
+    if there {
+        return Ok(());
+    }
+    println!("==> rustup target add {TARGET}");
+    match Command::new("rustup").args(["target", "add", TARGET]).status() {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(StepError::NoTarget),
+    }
+}
+
+const TARGET: &str = "wasm32-unknown-unknown";
 
 fn cargo(name: &'static str, arguments: &[&str]) -> Result<(), StepError> {
     let command = format!("cargo {}", arguments.join(" "));
@@ -52,6 +76,9 @@ pub(crate) enum StepError {
         /// The command.
         command: String,
     },
+    /// Providers cannot be built.
+    #[error("the target {TARGET} is missing and rustup could not add it; run: rustup target add {TARGET}")]
+    NoTarget,
     /// A peer is missing where none may be.
     #[error(transparent)]
     Peers(#[from] PeersError),

@@ -18,7 +18,7 @@ pub struct Origin {
 
 /// Reads an origin; `user_typed` tells that it is the user's own setting and not the plugin's.
 pub fn parse_origin(text: &str, user_typed: bool) -> Result<Origin, OriginError> {
-    let mut url = Url::parse(text).map_err(|source| OriginError::NotAUrl { text: text.to_owned(), source })?;
+    let mut url = Url::parse(text).map_err(|source| OriginError::NotAUrl { source })?;
     let bare =
         url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     if !bare {
@@ -26,10 +26,13 @@ pub fn parse_origin(text: &str, user_typed: bool) -> Result<Origin, OriginError>
     }
     let typed = url.host_str().unwrap_or_default().to_owned();
     if let Some(undotted) = typed.strip_suffix('.') {
-        url.set_host(Some(undotted)).map_err(|source| OriginError::NotAUrl { text: text.to_owned(), source })?;
+        url.set_host(Some(undotted)).map_err(|source| OriginError::NotAUrl { source })?;
+    }
+    if url.domain().is_some_and(|domain| domain.split('.').any(str::is_empty)) {
+        return Err(OriginError::NoHost);
     }
     let (address, loopback) = match url.host() {
-        Some(Host::Domain(name)) => (None, name == "localhost" || name.ends_with(".localhost")),
+        Some(Host::Domain(name)) => (None, name == "localhost"),
         Some(Host::Ipv4(address)) => (Some(IpAddr::V4(address)), address.is_loopback()),
         Some(Host::Ipv6(address)) => (Some(IpAddr::V6(address)), address.is_loopback()),
         None => return Err(OriginError::NoHost),
@@ -69,18 +72,16 @@ struct Special {
 fn is_metadata(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => METADATA_V4.contains(&v4),
-        IpAddr::V6(v6) => v6 == METADATA_V6,
+        IpAddr::V6(v6) => METADATA_V6.contains(&v6) || v6.segments()[..2] == [0xfd00, 0xec2],
     }
 }
 
-/// The IPv4 address that an IPv6 one leads to: mapped, compatible, NAT64 (RFC 6052), 6to4 (RFC 3056).
+/// The IPv4 address that an IPv6 one leads to: mapped (RFC 4291) or NAT64 (RFC 6052), the way out of a host without IPv4.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let s = address.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match s {
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(v4(high, low)),
-        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(v4(high, low)),
-        [0x2002, high, low, ..] => Some(v4(high, low)),
         _ => None,
     }
 }
@@ -95,6 +96,7 @@ fn special_v4(address: Ipv4Addr) -> Option<Special> {
         [169, 254, ..] => never("link-local"),
         [100, 64..=127, ..] => typed("carrier-grade NAT (100.64.0.0/10)"),
         [192, 0, 0, _] => never("IETF protocol assignments (192.0.0.0/24)"),
+        [192, 88, 99, _] => never("6to4 relays (192.88.99.0/24)"),
         [198, 18..=19, ..] => never("benchmarking (198.18.0.0/15)"),
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => never("documentation"),
         [224..=239, ..] => never("multicast"),
@@ -114,17 +116,29 @@ fn special_v6(address: Ipv6Addr) -> Option<Special> {
         0xfe80..=0xfebf => never("link-local"),
         0xfec0..=0xfeff => never("site-local"),
         0xff00..=0xffff => never("multicast"),
-        0x64 if s[1] == 0xff9b => never("local NAT64 (64:ff9b:1::/48)"),
-        0x100 if s[1..4] == [0, 0, 0] => never("discard-only (100::/64)"),
         0x2001 if s[1] == 0 => never("Teredo"),
+        0x2001 if s[1] < 0x200 => never("IETF protocol assignments (2001::/23)"),
         0x2001 if s[1] == 0xdb8 => never("documentation"),
-        _ => None,
+        0x2002 => never("6to4 (2002::/16)"),
+        0x3fff if s[1] < 0x1000 => never("documentation"),
+        0x2000..=0x3fff => None,
+        _ => never("no global unicast address (2000::/3)"),
     }
 }
 
-const METADATA_V4: [Ipv4Addr; 3] =
-    [Ipv4Addr::new(169, 254, 169, 254), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+/// AWS and most others, Azure's wire server, Alibaba, Oracle.
+const METADATA_V4: [Ipv4Addr; 4] = [
+    Ipv4Addr::new(169, 254, 169, 254),
+    Ipv4Addr::new(168, 63, 129, 16),
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(192, 0, 0, 192),
+];
+/// Google, Oracle, Scaleway; AWS has all of fd00:ec2::/32.
+const METADATA_V6: [Ipv6Addr; 3] = [
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+];
 
 /// Resolves a name once, refuses it if any of its addresses is forbidden, and hands over just those addresses, so that
 /// what was checked is what is connected to.
@@ -162,10 +176,10 @@ fn check_all(host: &str, addresses: &[SocketAddr], user_typed: bool) -> Result<(
 #[derive(Debug, thiserror::Error)]
 pub enum OriginError {
     /// It cannot be read.
-    #[error("{text:?} is not a URL; write it as https://host[:port]")]
+    ///
+    /// It is not shown: a password may stand in it.
+    #[error("it is not a URL; write it as https://host[:port]")]
     NotAUrl {
-        /// What was given.
-        text: String,
         /// What is wrong with it.
         source: url::ParseError,
     },
@@ -226,6 +240,16 @@ mod tests {
             "2002:7f00:1::",
             "fec0::1",
             "100::1",
+            "::5",
+            "::8.8.8.8",
+            "::ffff:0:7f00:1",
+            "2002:808:808::",
+            "2001:2::1",
+            "3fff::1",
+            "5f00::1",
+            "4000::1",
+            "192.88.99.1",
+            "168.63.129.16",
         ];
         for address in addresses {
             assert!(rule(address, false).is_some(), "{address} was allowed");
@@ -240,8 +264,17 @@ mod tests {
         for address in ["127.0.0.1", "10.0.0.1", "::1", "fd12::1", "100.64.0.1"] {
             assert_eq!(rule(address, true), None, "{address}");
         }
-        for address in ["169.254.169.254", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "::ffff:169.254.169.254"]
-        {
+        for address in [
+            "169.254.169.254",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::169.254.169.254",
+        ] {
             assert_eq!(rule(address, true), Some("a cloud's metadata service"), "{address}");
         }
     }
@@ -259,6 +292,10 @@ mod tests {
             "https://[::1]",
             "https://169.254.169.254.",
             "https://",
+            "https://example.com..",
+            "https://a..example.com",
+            "https://0300.0250.1.1",
+            "https://[::ffff:10.0.0.1]",
         ] {
             assert!(parse_origin(text, false).is_err(), "{text} was taken");
         }
@@ -269,6 +306,7 @@ mod tests {
     fn plain_http_is_for_a_loopback_address_the_user_typed() {
         assert!(parse_origin("http://127.0.0.1:8081", true).is_ok());
         assert!(parse_origin("http://localhost:8081", true).is_ok());
+        assert!(parse_origin("http://api.localhost:8081", true).is_err());
         assert!(parse_origin("http://127.0.0.1:8081", false).is_err());
         assert!(parse_origin("http://10.0.0.1:8081", true).is_err());
         assert!(parse_origin("https://10.0.0.1:8081", true).is_ok());
@@ -279,5 +317,21 @@ mod tests {
         let addresses = ["1.1.1.1:443", "127.0.0.1:443"].map(|text| text.parse().expect("an address"));
         assert!(check_all("mixed.example", &addresses, false).is_err());
         assert!(check_all("mixed.example", &addresses[..1], false).is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_resolver_gives_loopback_only_for_a_host_the_user_typed() {
+        let name = || "localhost".parse::<Name>().expect("a name");
+        let refused = FilteredResolver::new(HashSet::new()).resolve(name()).await.err().expect("a refusal");
+        assert_eq!(refused.to_string(), "localhost leads to loopback, where no plugin may go");
+        let typed = FilteredResolver::new(HashSet::from(["localhost".to_owned()]));
+        let addresses: Vec<_> = typed.resolve(name()).await.expect("addresses").collect();
+        assert!(!addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback()), "{addresses:?}");
+    }
+
+    #[test]
+    fn an_unreadable_origin_is_not_repeated() {
+        let error = parse_origin("https://user:hunter2@exa mple.com", true).expect_err("no URL");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
 }

@@ -1,11 +1,23 @@
 //! Loading, confining and calling providers.
 
 pub mod address;
+pub mod cache;
+pub mod dns_update;
 pub mod engine;
 pub mod field;
+pub mod guard;
+pub mod http;
+pub mod inspect;
 pub mod limits;
+pub mod loader;
+pub mod manifest;
+pub mod provider;
 pub mod scrub;
 pub mod secret;
+pub mod template;
+pub mod told;
+pub mod tree;
 pub mod wire;
 
 mod bindings;
+mod call;

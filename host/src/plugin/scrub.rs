@@ -1,42 +1,58 @@
 //! Blots out secrets in what comes back from the network or the guest.
 
+use std::collections::BTreeMap;
+
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 use zeroize::Zeroizing;
 
 /// Finds secret values in every common encoding.
 pub struct Scrubber {
-    needles: Vec<(Zeroizing<Vec<u8>>, String)>,
+    /// By first byte, the longest first.
+    needles: BTreeMap<u8, Vec<Needle>>,
+}
+
+struct Needle {
+    bytes: Zeroizing<Vec<u8>>,
+    shown: String,
 }
 
 impl Scrubber {
     /// Looks for these values, by name. Values under [`MIN_BYTES`] are too common to be looked for.
     pub fn new<'a>(values: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let mut needles = Vec::new();
+        let mut needles: BTreeMap<u8, Vec<Needle>> = BTreeMap::new();
         for (name, value) in values.filter(|(_, value)| value.len() >= MIN_BYTES) {
-            needles.extend(encodings(value).into_iter().map(|needle| (needle, format!("[{name}]"))));
+            for bytes in encodings(value) {
+                needles.entry(bytes[0]).or_default().push(Needle { bytes, shown: format!("[{name}]") });
+            }
         }
-        needles.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
-        needles.dedup_by(|a, b| a.0 == b.0);
+        for same_start in needles.values_mut() {
+            same_start.sort_by(|a, b| b.bytes.len().cmp(&a.bytes.len()).then_with(|| a.bytes.cmp(&b.bytes)));
+            same_start.dedup_by(|a, b| a.bytes == b.bytes);
+        }
         Self { needles }
     }
 
-    /// The bytes with every secret replaced by its name in brackets.
+    /// The bytes with every secret replaced by its name in brackets; secrets that overlap go as one, under the name of
+    /// the first.
     pub fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         let mut clean = Vec::with_capacity(bytes.len());
-        let mut rest = bytes;
-        while let Some(&first) = rest.first() {
-            match self.needles.iter().find(|(needle, _)| rest.starts_with(needle)) {
-                Some((needle, name)) => {
-                    clean.extend_from_slice(name.as_bytes());
-                    rest = &rest[needle.len()..];
+        let mut hidden_until = 0;
+        for (at, &byte) in bytes.iter().enumerate() {
+            if let Some(needle) = self.longest_at(&bytes[at..]) {
+                if at >= hidden_until {
+                    clean.extend_from_slice(needle.shown.as_bytes());
                 }
-                None => {
-                    clean.push(first);
-                    rest = &rest[1..];
-                }
+                hidden_until = hidden_until.max(at + needle.bytes.len());
+            }
+            if at >= hidden_until {
+                clean.push(byte);
             }
         }
         clean
+    }
+
+    fn longest_at(&self, rest: &[u8]) -> Option<&Needle> {
+        self.needles.get(rest.first()?)?.iter().find(|needle| rest.starts_with(&needle.bytes))
     }
 
     /// The text with every secret replaced by its name in brackets.
@@ -52,22 +68,41 @@ fn encodings(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         value.to_vec(),
         HEXLOWER.encode(value).into_bytes(),
         HEXUPPER.encode(value).into_bytes(),
-        percent.to_ascii_lowercase().into_bytes(),
+        lower_escapes(&percent).into_bytes(),
+        lower_escapes(&unreserved).into_bytes(),
+        lower_escapes(&unreserved).replace("%20", "+").into_bytes(),
         percent.into_bytes(),
         unreserved.replace("%20", "+").into_bytes(),
         unreserved.into_bytes(),
     ];
     if let Ok(text) = std::str::from_utf8(value) {
-        let json = serde_json::Value::from(text).to_string();
-        all.push(json.trim_matches('"').replace('/', "\\/").into_bytes());
-        all.push(json.trim_matches('"').as_bytes().to_vec());
-        all.push(text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").into_bytes());
+        let quoted = serde_json::Value::from(text).to_string();
+        let json = &quoted[1..quoted.len() - 1];
+        all.push(json.replace('/', "\\/").into_bytes());
+        all.push(json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e").into_bytes());
+        all.push(json.as_bytes().to_vec());
+        let xml = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let quotes = xml.replace('"', "&quot;");
+        all.push(quotes.replace('\'', "&apos;").into_bytes());
+        all.push(quotes.replace('\'', "&#39;").into_bytes());
+        all.push(quotes.into_bytes());
+        all.push(xml.into_bytes());
     }
     for skipped in 0..3 {
         all.push(base64_core(&BASE64_NOPAD, value, skipped));
         all.push(base64_core(&BASE64URL_NOPAD, value, skipped));
     }
     all.into_iter().filter(|needle| needle.len() >= MIN_BYTES).map(Zeroizing::new).collect()
+}
+
+/// `%2F` as `%2f`; all else stays as it is.
+fn lower_escapes(percent: &str) -> String {
+    let mut escape_left = 0;
+    let lower = |c: char| {
+        escape_left = if c == '%' { 3 } else { u8::saturating_sub(escape_left, 1) };
+        if escape_left > 0 { c.to_ascii_lowercase() } else { c }
+    };
+    percent.chars().map(lower).collect()
 }
 
 /// What base64 of any text holds where `value` stands at an offset of `skipped` modulo 3: only the digits that depend
@@ -120,6 +155,71 @@ mod tests {
             &hex,
         ] {
             assert_eq!(scrubber().text(&format!("a {form} b")), "a [api_token] b");
+        }
+    }
+
+    #[test]
+    fn the_letters_of_a_secret_keep_their_case_in_every_form() {
+        let scrubber = Scrubber::new([("key", &b"AbC/+d\"E'<Z>\""[..])].into_iter());
+        for form in [
+            r#"AbC/+d"E'<Z>""#,
+            "AbC%2f%2bd%22E%27%3cZ%3e%22",
+            "AbC%2F%2Bd%22E%27%3CZ%3E%22",
+            r#"AbC/+d\"E'<Z>\""#,
+            r#"AbC\/+d\"E'<Z>\""#,
+            r#"AbC/+d\"E'\u003cZ\u003e\""#,
+            "AbC/+d&quot;E'&lt;Z&gt;&quot;",
+            "AbC/+d&quot;E&#39;&lt;Z&gt;&quot;",
+            "4162432f2b642245273c5a3e22",
+        ] {
+            assert_eq!(scrubber.text(&format!("a {form} b")), "a [key] b", "{form}");
+        }
+    }
+
+    #[test]
+    fn of_overlapping_secrets_nothing_stays() {
+        let values = [("a", &b"abcdefgh"[..]), ("b", b"efghijklmn"), ("c", b"abcdefghij")];
+        let scrubber = Scrubber::new(values.into_iter());
+        assert_eq!(scrubber.text("<abcdefghijklmn>"), "<[c]>");
+        assert_eq!(scrubber.text("<abcdefgh><efghijklmn>"), "<[a]><[b]>");
+        assert_eq!(scrubber.text("<abcdefghabcdefgh>"), "<[a][a]>");
+    }
+
+    #[test]
+    fn random_secrets_leave_no_trace_among_random_bytes() {
+        let mut random = Xorshift(0x9e37_79b9_7f4a_7c15);
+        for round in 0..2_000 {
+            let length = 8 + random.below(40);
+            let secret = random.bytes(length);
+            let (before, after) = (random.below(7), random.below(7));
+            let whole = [random.bytes(before), secret.clone(), random.bytes(after)].concat();
+            let scrubber = Scrubber::new([("k", secret.as_slice())].into_iter());
+            let clean = scrubber.bytes(&whole);
+            assert!(!clean.windows(secret.len()).any(|window| window == secret), "round {round}");
+            for encoding in [data_encoding::BASE64, BASE64URL_NOPAD] {
+                let clean = scrubber.text(&encoding.encode(&whole));
+                let edges = clean.replacen("[k]", "", 1).trim_end_matches('=').len();
+                assert!(edges <= (before + after) * 8 / 6 + 4, "round {round}: {clean}");
+            }
+            assert_eq!(scrubber.text(&HEXLOWER.encode(&secret)), "[k]", "round {round}");
+            let twice = scrubber.bytes(&clean);
+            assert_eq!(twice, clean, "round {round}");
+        }
+    }
+
+    /// Marsaglia's xorshift64, so that every run tries the same cases.
+    struct Xorshift(u64);
+
+    impl Xorshift {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 33) as usize % limit
+        }
+
+        fn bytes(&mut self, length: usize) -> Vec<u8> {
+            (0..length).map(|_| self.below(256) as u8).collect()
         }
     }
 

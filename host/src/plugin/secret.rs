@@ -40,6 +40,11 @@ impl RunCaptures {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
+    /// Drops what the API no longer accepts; the endpoint that gives it must be asked anew.
+    pub fn forget(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
     fn keep(&self, name: &str, value: Zeroizing<Vec<u8>>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), value);
     }
@@ -78,6 +83,9 @@ impl FromStr for Class {
 
     fn from_str(text: &str) -> Result<Self, UnknownClass> {
         let (form, name) = text.split_once(' ').ok_or(UnknownClass)?;
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(UnknownClass);
+        }
         match form {
             "raw" => Ok(Self::Raw(name.to_owned())),
             "captured" => Ok(Self::Captured(name.to_owned())),
@@ -142,6 +150,8 @@ pub enum Fault {
 struct Entry {
     bytes: Zeroizing<Vec<u8>>,
     classes: BTreeSet<Class>,
+    /// The secrets that an encoding left findable within these bytes; all were made before this one.
+    holds: Vec<u32>,
 }
 
 /// The secrets of one call.
@@ -150,6 +160,7 @@ pub struct Secrets {
     captures: BTreeMap<String, Zeroizing<Vec<u8>>>,
     run_captures: RunCaptures,
     entries: Vec<Entry>,
+    entry_bytes: usize,
     placed: Vec<(String, Zeroizing<Vec<u8>>)>,
     now: u64,
 }
@@ -158,26 +169,27 @@ impl Secrets {
     /// Begins with the credentials alone; `now` is in Unix seconds.
     pub fn new(credentials: Arc<CredentialSet>, run_captures: RunCaptures, now: u64) -> Self {
         let (captures, entries, placed) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { credentials, captures, run_captures, entries, placed, now }
+        Self { credentials, captures, run_captures, entries, entry_bytes: 0, placed, now }
     }
 
     /// A secret field, or what an endpoint's capture holds.
     pub fn credential(&mut self, name: &str) -> Result<u32, Fault> {
         let (bytes, class) = self.named(name).ok_or(Fault::UnknownCredential)?;
-        self.add(bytes, BTreeSet::from([class]))
+        self.add(bytes, BTreeSet::from([class]), Vec::new())
     }
 
     /// The joined parts, encoded.
     pub fn encode(&mut self, encoding: Encoding, parts: &[Part]) -> Result<u32, Fault> {
         let (bytes, classes) = self.join(parts)?;
+        let holds = numbers(parts);
         let encoded = match encoding {
-            Encoding::None => return self.add(bytes, classes),
+            Encoding::None => return self.add(bytes, classes, holds),
             Encoding::Hex => data_encoding::HEXLOWER.encode(&bytes),
             Encoding::Base64 => data_encoding::BASE64.encode(&bytes),
             Encoding::Base64url => data_encoding::BASE64URL_NOPAD.encode(&bytes),
             Encoding::Percent => percent_encoding::percent_encode(&bytes, UNRESERVED).to_string(),
         };
-        self.add(Zeroizing::new(encoded.into_bytes()), classes)
+        self.add(Zeroizing::new(encoded.into_bytes()), classes, holds)
     }
 
     /// The hash of the joined parts.
@@ -224,27 +236,30 @@ impl Secrets {
     }
 
     /// Takes up what was cut out of a reply as `endpoint.capture`.
+    ///
+    /// An earlier value of the name stays one to be scrubbed.
     pub fn capture(&mut self, name: &str, value: Zeroizing<Vec<u8>>, for_run: bool) {
         if for_run {
             self.run_captures.keep(name, value.clone());
         }
-        self.captures.insert(name.to_owned(), value);
+        if let Some(earlier) = self.captures.insert(name.to_owned(), value) {
+            self.scrub_too(name, earlier);
+        }
     }
 
     /// The joined parts for a sink that takes `allowed`; they must hold a secret and nothing of another class.
     pub fn place(&mut self, parts: &[Part], allowed: &[Class]) -> Result<Zeroizing<Vec<u8>>, PlaceError> {
-        let (bytes, classes) = self.join(parts).map_err(|_| PlaceError::UnknownSecret)?;
+        let (bytes, classes) = self.join(parts).map_err(|fault| match fault {
+            Fault::Limit => PlaceError::TooLong,
+            _ => PlaceError::UnknownSecret,
+        })?;
         if classes.is_empty() {
             return Err(PlaceError::NoSecret { allowed: listed(allowed) });
         }
         if let Some(class) = classes.iter().find(|class| !allowed.contains(class)) {
             return Err(PlaceError::WrongClass { allowed: listed(allowed), given: class.to_string() });
         }
-        for part in parts {
-            if let Part::Secret(number) = part {
-                self.remember_entry(*number);
-            }
-        }
+        self.remember(numbers(parts));
         Ok(bytes)
     }
 
@@ -275,10 +290,12 @@ impl Secrets {
             let values: Vec<_> = names.split(':').map(|one| self.template_value(one)).collect::<Result<_, _>>()?;
             let joined = Zeroizing::new(values.iter().map(|v| v.as_slice()).collect::<Vec<_>>().join(&b':'));
             let encoded = Zeroizing::new(data_encoding::BASE64.encode(&joined).into_bytes());
-            self.placed.push((names.to_owned(), encoded.clone()));
+            self.scrub_too(names, encoded.clone());
             return Ok(encoded);
         }
-        self.named(name).map(|(value, _)| value).ok_or_else(|| unfilled(name))
+        let (value, _) = self.named(name).filter(|(value, _)| !value.is_empty()).ok_or_else(|| unfilled(name))?;
+        self.scrub_too(name, value.clone());
+        Ok(value)
     }
 
     fn named(&self, name: &str) -> Option<(Zeroizing<Vec<u8>>, Class)> {
@@ -289,40 +306,71 @@ impl Secrets {
         Some((captured, Class::Captured(name.to_owned())))
     }
 
-    fn remember_entry(&mut self, number: u32) {
-        let Some(entry) = entry(&self.entries, number) else { return };
-        let names = entry.classes.iter().map(Class::to_string).collect::<Vec<_>>().join(", ");
-        self.placed.push((names, entry.bytes.clone()));
+    /// Keeps for the scrubber what leaves the host: these secrets and those that show within them.
+    fn remember(&mut self, mut numbers: Vec<u32>) {
+        let mut seen = BTreeSet::new();
+        while let Some(number) = numbers.pop() {
+            let Some(entry) = entry(&self.entries, number).filter(|entry| !entry.classes.is_empty()) else { continue };
+            if seen.insert(number) {
+                numbers.extend(&entry.holds);
+                let names = entry.classes.iter().map(Class::to_string).collect::<Vec<_>>().join(", ");
+                let bytes = entry.bytes.clone();
+                self.scrub_too(&names, bytes);
+            }
+        }
+    }
+
+    fn scrub_too(&mut self, name: &str, value: Zeroizing<Vec<u8>>) {
+        if !self.placed.iter().any(|(_, known)| *known == value) {
+            self.placed.push((name.to_owned(), value));
+        }
     }
 
     fn join(&self, parts: &[Part]) -> Result<(Zeroizing<Vec<u8>>, BTreeSet<Class>), Fault> {
-        let mut bytes = Zeroizing::new(Vec::new());
         let mut classes = BTreeSet::new();
+        let mut pieces: Vec<&[u8]> = Vec::with_capacity(parts.len());
+        let mut length = 0usize;
         for part in parts {
-            match part {
-                Part::Text(text) => bytes.extend_from_slice(text.as_bytes()),
-                Part::Bytes(more) => bytes.extend_from_slice(more),
+            let piece = match part {
+                Part::Text(text) => text.as_bytes(),
+                Part::Bytes(bytes) => bytes.as_slice(),
                 Part::Secret(number) => {
                     let entry = entry(&self.entries, *number).ok_or(Fault::UnknownSecret)?;
-                    bytes.extend_from_slice(&entry.bytes);
                     classes.extend(entry.classes.iter().cloned());
+                    entry.bytes.as_slice()
                 }
+            };
+            length = length.saturating_add(piece.len());
+            if length > JOINED_BYTES {
+                return Err(Fault::Limit);
             }
+            pieces.push(piece);
         }
-        if bytes.len() > JOINED_BYTES { Err(Fault::Limit) } else { Ok((bytes, classes)) }
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+        pieces.into_iter().for_each(|piece| bytes.extend_from_slice(piece));
+        Ok((bytes, classes))
     }
 
     fn add_derived(&mut self, bytes: Vec<u8>, classes: &BTreeSet<Class>) -> Result<u32, Fault> {
-        self.add(Zeroizing::new(bytes), classes.iter().map(Class::derived).collect())
+        self.add(Zeroizing::new(bytes), classes.iter().map(Class::derived).collect(), Vec::new())
     }
 
-    fn add(&mut self, bytes: Zeroizing<Vec<u8>>, classes: BTreeSet<Class>) -> Result<u32, Fault> {
-        if self.entries.len() >= SECRETS_A_CALL || bytes.len() > SECRET_BYTES {
+    fn add(&mut self, bytes: Zeroizing<Vec<u8>>, classes: BTreeSet<Class>, holds: Vec<u32>) -> Result<u32, Fault> {
+        let entry_bytes = self.entry_bytes + bytes.len();
+        if self.entries.len() >= SECRETS_A_CALL || bytes.len() > SECRET_BYTES || entry_bytes > SECRETS_BYTES {
             return Err(Fault::Limit);
         }
-        self.entries.push(Entry { bytes, classes });
+        self.entry_bytes = entry_bytes;
+        self.entries.push(Entry { bytes, classes, holds });
         u32::try_from(self.entries.len()).map_err(|_| Fault::Limit)
     }
+}
+
+/// The secrets among the parts, each once: as many parts may name one secret as a guest likes.
+fn numbers(parts: &[Part]) -> Vec<u32> {
+    let numbers: BTreeSet<u32> =
+        parts.iter().filter_map(|part| if let Part::Secret(number) = part { Some(*number) } else { None }).collect();
+    numbers.into_iter().collect()
 }
 
 fn entry(entries: &[Entry], number: u32) -> Option<&Entry> {
@@ -422,6 +470,7 @@ const TOTP_STEP_SECONDS: u64 = 30;
 const TOTP_DIGITS: u32 = 6;
 const SECRETS_A_CALL: usize = 4096;
 const SECRET_BYTES: usize = 64 * 1024;
+const SECRETS_BYTES: usize = 1024 * 1024;
 const JOINED_BYTES: usize = 1024 * 1024;
 
 /// Why a secret was not put where it was asked for.
@@ -430,6 +479,9 @@ pub enum PlaceError {
     /// A number that was not given out.
     #[error("names a secret that this call does not have")]
     UnknownSecret,
+    /// More than a request may hold.
+    #[error("is longer than 1 MiB; send less")]
+    TooLong,
     /// Plain text where a secret belongs.
     #[error("takes [{allowed}], not plain text")]
     NoSecret {
@@ -550,6 +602,171 @@ mod tests {
         let expected = "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00";
         assert_eq!(hex(&secrets, number), expected);
         assert_eq!(secrets.sign(Signing::RsaPkcs1Sha256, key, &[]), Err(Fault::BadKey));
+    }
+
+    #[test]
+    fn hashes_agree_with_fips_180_and_rfc_1321() {
+        let mut secrets = secrets(&[]);
+        for (hash, value) in [
+            (Hash::Md5, "900150983cd24fb0d6963f7d28e17f72"),
+            (Hash::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            (Hash::Sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (
+                Hash::Sha384,
+                "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7",
+            ),
+            (
+                Hash::Sha512,
+                "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+            ),
+        ] {
+            let number = secrets.digest(hash, &[text("a"), text("bc")].concat()).expect("a hash");
+            assert_eq!(hex(&secrets, number), value, "{hash:?}");
+        }
+    }
+
+    #[test]
+    fn encodings_agree_with_rfc_4648_and_rfc_3986() {
+        let mut secrets = secrets(&[]);
+        let parts = [Part::Bytes(vec![0xfb, 0xff]), Part::Text(" ~".into())];
+        for (encoding, shown) in [
+            (Encoding::None, &b"\xfb\xff ~"[..]),
+            (Encoding::Hex, b"fbff207e"),
+            (Encoding::Base64, b"+/8gfg=="),
+            (Encoding::Base64url, b"-_8gfg"),
+            (Encoding::Percent, b"%FB%FF%20~"),
+        ] {
+            let number = secrets.encode(encoding, &parts).expect("encoded");
+            assert_eq!(entry(&secrets.entries, number).expect("a secret").bytes.as_slice(), shown, "{encoding:?}");
+        }
+    }
+
+    /// AWS, "Create a signed AWS API request", the ListUsers example of IAM's Signature Version 4 documentation.
+    #[test]
+    fn the_functions_suffice_for_signature_version_4() {
+        let mut secrets = secrets(&[("key", b"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")]);
+        let payload = secrets.digest(Hash::Sha256, &[]).expect("a hash");
+        let payload = secrets.encode(Encoding::Hex, &[Part::Secret(payload)]).expect("encoded");
+        let canonical = "GET\n/\nAction=ListUsers&Version=2010-05-08\n\
+            content-type:application/x-www-form-urlencoded; charset=utf-8\nhost:iam.amazonaws.com\n\
+            x-amz-date:20150830T123600Z\n\ncontent-type;host;x-amz-date\n";
+        let request = [text(canonical), vec![Part::Secret(payload)]].concat();
+        let request = secrets.digest(Hash::Sha256, &request).expect("a hash");
+        let request = secrets.encode(Encoding::Hex, &[Part::Secret(request)]).expect("encoded");
+        let key = secrets.credential("key").expect("a field");
+        let mut key = [text("AWS4"), vec![Part::Secret(key)]].concat();
+        for step in ["20150830", "us-east-1", "iam", "aws4_request"] {
+            key = vec![Part::Secret(secrets.hmac(Hash::Sha256, &key, &text(step)).expect("a tag"))];
+        }
+        let to_sign = "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/iam/aws4_request\n";
+        let to_sign = [text(to_sign), vec![Part::Secret(request)]].concat();
+        let tag = secrets.hmac(Hash::Sha256, &key, &to_sign).expect("a tag");
+        let signature = secrets.encode(Encoding::Hex, &[Part::Secret(tag)]).expect("encoded");
+        let header = [text("AWS4-HMAC-SHA256 Signature="), vec![Part::Secret(signature)]].concat();
+        let placed = secrets.place(&header, &[Class::Derived("key".into())]).expect("the class of the sink");
+        let expected = "AWS4-HMAC-SHA256 Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7";
+        assert_eq!(placed.as_slice(), expected.as_bytes());
+        assert_eq!(secrets.scrubber().text(expected), "AWS4-HMAC-SHA256 Signature=[derived key]");
+    }
+
+    #[test]
+    fn signatures_verify_with_the_public_key() {
+        use aws_lc_rs::encoding::AsDer;
+        use aws_lc_rs::signature::{EcdsaKeyPair, KeyPair as _, VerificationAlgorithm};
+        let rsa_pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).expect("a key");
+        let rsa_der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&rsa_pair).expect("PKCS #8");
+        // PKCS #8 of RSA is 26 bytes of version and algorithm before the PKCS #1 key (RFC 5958), for 2048 bits.
+        let (rsa_pkcs8, rsa_pkcs1) =
+            (pem("PRIVATE KEY", rsa_der.as_ref()), pem("RSA PRIVATE KEY", &rsa_der.as_ref()[26..]));
+        let ec = |algorithm| {
+            let pair = EcdsaKeyPair::generate(algorithm).expect("a key");
+            let der = pair.to_pkcs8v1().expect("PKCS #8");
+            (pem("PRIVATE KEY", der.as_ref()), pair.public_key().as_ref().to_vec())
+        };
+        let (p256, p256_public) = ec(&signature::ECDSA_P256_SHA256_FIXED_SIGNING);
+        let (p384, p384_public) = ec(&signature::ECDSA_P384_SHA384_FIXED_SIGNING);
+        let rsa_public = rsa_pair.public_key().as_ref().to_vec();
+        let cases: [(&str, Signing, &[u8], &dyn VerificationAlgorithm); 6] = [
+            (&rsa_pkcs8, Signing::RsaPkcs1Sha256, &rsa_public, &signature::RSA_PKCS1_2048_8192_SHA256),
+            (&rsa_pkcs1, Signing::RsaPkcs1Sha256, &rsa_public, &signature::RSA_PKCS1_2048_8192_SHA256),
+            (&rsa_pkcs8, Signing::RsaPkcs1Sha512, &rsa_public, &signature::RSA_PKCS1_2048_8192_SHA512),
+            (&rsa_pkcs8, Signing::RsaPssSha256, &rsa_public, &signature::RSA_PSS_2048_8192_SHA256),
+            (&p256, Signing::EcdsaP256Sha256, &p256_public, &signature::ECDSA_P256_SHA256_FIXED),
+            (&p384, Signing::EcdsaP384Sha384, &p384_public, &signature::ECDSA_P384_SHA384_FIXED),
+        ];
+        for (pem, algorithm, public, verifier) in cases {
+            let mut secrets = secrets(&[("key", pem.as_bytes())]);
+            let key = secrets.credential("key").expect("a field");
+            let number = secrets.sign(algorithm, key, &text("message")).expect("a signature");
+            let value = &entry(&secrets.entries, number).expect("a secret").bytes;
+            assert!(verifier.verify_sig(public, b"message", value).is_ok(), "{algorithm:?}");
+            assert!(verifier.verify_sig(public, b"massage", value).is_err(), "{algorithm:?}");
+            assert_eq!(secrets.sign(Signing::Ed25519, key, &[]), Err(Fault::BadKey), "{algorithm:?}");
+        }
+    }
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", data_encoding::BASE64.encode(der))
+    }
+
+    #[test]
+    fn a_call_holds_no_more_than_its_limits() {
+        let mut secrets = secrets(&[]);
+        let piece = [Part::Bytes(vec![0; SECRET_BYTES])];
+        let first = secrets.encode(Encoding::None, &piece).expect("as long as allowed");
+        assert_eq!(secrets.encode(Encoding::Hex, &piece), Err(Fault::Limit));
+        let many = vec![Part::Secret(first); 1_000_000];
+        assert_eq!(secrets.digest(Hash::Sha256, &many), Err(Fault::Limit));
+        assert_eq!(secrets.place(&many, &[]), Err(PlaceError::TooLong));
+        for _ in 1..SECRETS_BYTES / SECRET_BYTES {
+            secrets.encode(Encoding::None, &piece).expect("within the sum");
+        }
+        assert_eq!(secrets.encode(Encoding::None, &text("a")), Err(Fault::Limit));
+        let mut secrets = self::secrets(&[]);
+        for number in 1..=SECRETS_A_CALL {
+            assert_eq!(secrets.encode(Encoding::None, &[]).map(|n| n as usize), Ok(number));
+        }
+        assert_eq!(secrets.encode(Encoding::None, &[]), Err(Fault::Limit));
+    }
+
+    #[test]
+    fn a_signature_is_scrubbed_out_of_what_it_was_wrapped_in() {
+        let mut secrets = secrets(&[("key", b"wJalrXUtnFEMI")]);
+        let key = secrets.credential("key").expect("a field");
+        let tag = secrets.hmac(Hash::Sha256, &[Part::Secret(key)], &text("x")).expect("a tag");
+        let tag_hex = hex(&secrets, tag);
+        let whole = [text("Signature="), vec![Part::Secret(tag)], text(";v=1")].concat();
+        let whole = secrets.encode(Encoding::Base64, &whole).expect("encoded");
+        secrets.place(&[Part::Secret(whole)], &[Class::Derived("key".into())]).expect("the class of the sink");
+        assert_eq!(secrets.scrubber().text(&format!("bad {tag_hex}")), "bad [derived key]");
+    }
+
+    #[test]
+    fn a_forgotten_capture_is_gone_for_later_calls_and_still_scrubbed_in_this_one() {
+        let mut secrets = secrets(&[]);
+        secrets.run_captures.keep("token.access", Zeroizing::new(b"old-access-token".to_vec()));
+        secrets.template("Bearer {token.access}").expect("filled");
+        secrets.run_captures.forget("token.access");
+        assert_eq!(secrets.credential("token.access"), Err(Fault::UnknownCredential));
+        assert_eq!(secrets.scrubber().text("echo old-access-token"), "echo [token.access]");
+        secrets.capture("token.access", Zeroizing::new(b"new-access-token".to_vec()), true);
+        secrets.capture("token.access", Zeroizing::new(b"newer-access-token".to_vec()), true);
+        assert_eq!(secrets.scrubber().text("new-access-token"), "[token.access]");
+    }
+
+    #[test]
+    fn an_empty_credential_fills_no_template() {
+        assert!(matches!(secrets(&[("key", b"")]).template("Bearer {key}"), Err(PlaceError::Unfilled { .. })));
+    }
+
+    #[test]
+    fn a_class_is_a_form_and_a_name() {
+        for class in [Class::Raw("a".into()), Class::Captured("t.a".into()), Class::Derived("a".into())] {
+            assert_eq!(class.to_string().parse(), Ok(class));
+        }
+        for text in ["", "raw", "raw ", "raw a b", "Raw a", "secret a"] {
+            assert_eq!(text.parse::<Class>(), Err(UnknownClass), "{text:?}");
+        }
     }
 
     #[test]

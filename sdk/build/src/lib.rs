@@ -1,1 +1,163 @@
-//! Placeholder.
+//! Makes a provider: builds its crate, makes the module a component and embeds its manifest.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+use wit_component::ComponentEncoder;
+
+/// A provider that was built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Its id, as its manifest says.
+    pub id: String,
+    /// The component with its manifest.
+    pub component: Vec<u8>,
+}
+
+/// Builds the crate in `folder`, which holds `Cargo.toml` and `plugin.toml`, for `wasm32-unknown-unknown`.
+pub fn build_plugin(folder: &Path) -> Result<Built, BuildError> {
+    let manifest_path = folder.join("plugin.toml");
+    let manifest = read_text(&manifest_path)?;
+    let id = manifest_id(&manifest).map_err(|source| BuildError::Manifest { path: manifest_path, source })?;
+    let module_path = build_module(folder)?;
+    let module =
+        std::fs::read(&module_path).map_err(|source| BuildError::Unreadable { path: module_path.clone(), source })?;
+    Ok(Built { id, component: componentize(&module, &manifest)? })
+}
+
+/// The component of a core module, with the manifest in a custom section at the outermost level.
+pub fn componentize(module: &[u8], manifest: &str) -> Result<Vec<u8>, BuildError> {
+    let mut component =
+        ComponentEncoder::default().module(module).map_err(failed)?.validate(true).encode().map_err(failed)?;
+    append_section(&mut component, MANIFEST_SECTION, manifest.as_bytes());
+    Ok(component)
+}
+
+fn failed(source: impl std::fmt::Display) -> BuildError {
+    BuildError::NotAComponent { message: format!("{source:#}") }
+}
+
+/// Core specification, section 5.5.3: id 0, size, name, contents; sizes in LEB128.
+fn append_section(component: &mut Vec<u8>, name: &str, contents: &[u8]) {
+    let mut section = Vec::new();
+    leb128(&mut section, name.len());
+    section.extend_from_slice(name.as_bytes());
+    section.extend_from_slice(contents);
+    component.push(0);
+    leb128(component, section.len());
+    component.extend(section);
+}
+
+fn leb128(bytes: &mut Vec<u8>, mut number: usize) {
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn build_module(folder: &Path) -> Result<PathBuf, BuildError> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"])
+        .current_dir(folder)
+        .env_remove("RUSTFLAGS")
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(BuildError::NoCargo)?;
+    if !output.status.success() {
+        return Err(BuildError::NotBuilt { folder: folder.to_owned() });
+    }
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(module_of)
+        .next_back()
+        .ok_or_else(|| BuildError::NoModule { folder: folder.to_owned() })
+}
+
+/// The module that a line of cargo's JSON messages announces.
+fn module_of(line: &str) -> Option<PathBuf> {
+    #[derive(Deserialize)]
+    struct Artifact {
+        filenames: Vec<PathBuf>,
+    }
+    let artifact: Artifact = serde_json::from_str(line).ok()?;
+    artifact.filenames.into_iter().find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+}
+
+fn read_text(path: &Path) -> Result<String, BuildError> {
+    std::fs::read_to_string(path).map_err(|source| BuildError::Unreadable { path: path.to_owned(), source })
+}
+
+fn manifest_id(text: &str) -> Result<String, toml::de::Error> {
+    #[derive(Deserialize)]
+    struct Id {
+        id: String,
+    }
+    toml::from_str::<Id>(text).map(|manifest| manifest.id)
+}
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const MANIFEST_SECTION: &str = "acmite:manifest";
+
+/// Why a provider was not built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A file cannot be read.
+    #[error("could not read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The manifest is no TOML with an id.
+    #[error("{} is not a manifest: {source}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: toml::de::Error,
+    },
+    /// Cargo could not be run.
+    #[error("could not run cargo: {0}; is it on the PATH?")]
+    NoCargo(std::io::Error),
+    /// The compiler said no.
+    #[error("could not build {}; if the target is missing, run: rustup target add {TARGET}", folder.display())]
+    NotBuilt {
+        /// The crate.
+        folder: PathBuf,
+    },
+    /// Nothing to make a component of.
+    #[error("{} gives no module; its Cargo.toml needs crate-type = [\"cdylib\"]", folder.display())]
+    NoModule {
+        /// The crate.
+        folder: PathBuf,
+    },
+    /// The module is not one of a component.
+    #[error("could not make a component: {message}; does the crate call acmite_sdk::export! ?")]
+    NotAComponent {
+        /// What is wrong.
+        message: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_leb128() {
+        for (number, expected) in [(0, vec![0]), (127, vec![127]), (128, vec![0x80, 1]), (300, vec![0xac, 2])] {
+            let mut bytes = Vec::new();
+            leb128(&mut bytes, number);
+            assert_eq!(bytes, expected);
+        }
+    }
+
+    #[test]
+    fn a_module_that_is_no_components_is_refused() {
+        assert!(matches!(componentize(b"not wasm", ""), Err(BuildError::NotAComponent { .. })));
+    }
+}

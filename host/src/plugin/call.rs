@@ -1,0 +1,352 @@
+//! The host's side of one running call: what its guest's imports do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::plugin::bindings::acmite::provider as wit;
+use crate::plugin::dns_update::{DnsUpdater, UpdateError};
+use crate::plugin::guard::Guard;
+use crate::plugin::http::{self, Reply, SendError, Wire};
+use crate::plugin::limits::{self, Budget};
+use crate::plugin::secret::{Encoding, Fault, Hash, Secrets, Signing};
+use crate::plugin::told::{ErrorKind, Told};
+use crate::plugin::wire::{GuestRequest, Part, Phase, Scope, TxtRecord};
+
+/// All that one call holds.
+pub(super) struct CallState {
+    plugin: String,
+    scope: Scope,
+    guard: Guard,
+    secrets: Secrets,
+    wire: Arc<Wire>,
+    updater: Option<Arc<DnsUpdater>>,
+    deadline: Instant,
+    requests_left: usize,
+    log_lines: usize,
+    last_line: Option<String>,
+    pub(super) budget: Budget,
+}
+
+impl CallState {
+    pub(super) fn new(
+        plugin: String,
+        scope: Scope,
+        guard: Guard,
+        secrets: Secrets,
+        wire: Arc<Wire>,
+        updater: Option<Arc<DnsUpdater>>,
+        deadline: Instant,
+    ) -> Self {
+        let requests_left = limits::requests(scope.records.len());
+        let budget = Budget::default();
+        let (log_lines, last_line) = (0, None);
+        Self { plugin, scope, guard, secrets, wire, updater, deadline, requests_left, log_lines, last_line, budget }
+    }
+
+    /// What later calls may rely on.
+    pub(super) fn memory(&self) -> Vec<u8> {
+        self.guard.memory()
+    }
+
+    /// The guest's last log line.
+    pub(super) fn last_words(&self) -> Option<String> {
+        self.last_line.clone()
+    }
+
+    /// An error as it may be shown: scrubbed, one line, short.
+    pub(super) fn clean_error(&self, error: wit::types::Error) -> Told {
+        Told {
+            kind: error_kind(error.kind),
+            code: self.clean(&error.code),
+            message: self.clean(&error.message),
+            status: error.status,
+            retry_after: error.retry_after.map(|seconds| Duration::from_secs(seconds.into())),
+            hint: error.hint.map(|hint| self.clean(&hint)),
+        }
+    }
+
+    fn clean(&self, text: &str) -> String {
+        let scrubbed = self.secrets.scrubber().text(text);
+        let visible = scrubbed.chars().map(|c| if c.is_control() || is_direction_mark(c) { ' ' } else { c });
+        visible.take(limits::LOG_LINE_BYTES).collect()
+    }
+
+    async fn send_checked(
+        &mut self,
+        requests: Vec<wit::http::Request>,
+    ) -> Vec<Result<wit::http::Reply, wit::http::SendError>> {
+        let count = requests.len();
+        if count > self.requests_left {
+            let text = format!("more than {} requests in one call", limits::requests(self.scope.records.len()));
+            return (0..count).map(|_| Err(wit::http::SendError::Refused(text.clone()))).collect();
+        }
+        self.requests_left -= count;
+        let requests: Vec<GuestRequest> = requests.into_iter().map(guest_request).collect();
+        let deadline = self.deadline - limits::REPORT_TIME;
+        let replies = http::send_all(&self.wire, &mut self.guard, &mut self.secrets, &requests, deadline).await;
+        for (request, reply) in requests.iter().zip(&replies) {
+            trace_request(&self.plugin, self.scope.phase, request, reply);
+        }
+        replies.into_iter().map(|reply| reply.map(wit_reply).map_err(|error| self.wit_send_error(error))).collect()
+    }
+
+    fn wit_send_error(&self, error: SendError) -> wit::http::SendError {
+        match error {
+            SendError::Refused(text) => wit::http::SendError::Refused(self.clean(&text)),
+            SendError::Unsent(text) => wit::http::SendError::Unsent(self.clean(&text)),
+            SendError::Unanswered(text) => wit::http::SendError::Unanswered(self.clean(&text)),
+        }
+    }
+
+    fn checked_update(&self, additions: &[TxtRecord], deletions: &[TxtRecord], ttl: u32) -> Result<(), String> {
+        let phase = self.scope.phase;
+        let allowed = match phase {
+            Phase::Present => deletions.is_empty(),
+            Phase::Cleanup => additions.is_empty(),
+            Phase::Settled | Phase::Check => additions.is_empty() && deletions.is_empty(),
+        };
+        if !allowed {
+            return Err(format!("{} may not make this kind of change", phase.as_str()));
+        }
+        if ttl > self.scope.max_ttl {
+            return Err(format!("the TTL {ttl} is above {}", self.scope.max_ttl));
+        }
+        match additions.iter().chain(deletions).find(|record| !self.scope.records.contains(record)) {
+            Some(record) => Err(format!("the value at {} is not one of this call", record.name)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
+}
+
+fn trace_request(plugin: &str, phase: Phase, request: &GuestRequest, reply: &Result<Reply, SendError>) {
+    let (phase, endpoint) = (phase.as_str(), &request.endpoint);
+    match reply {
+        Ok(reply) => tracing::debug!(plugin, phase, endpoint, status = reply.status, "request"),
+        Err(SendError::Refused(rule)) => tracing::warn!(plugin, phase, endpoint, rule, "request refused"),
+        Err(SendError::Unsent(error) | SendError::Unanswered(error)) => {
+            tracing::warn!(plugin, phase, endpoint, error, "request failed");
+        }
+    }
+}
+
+fn guest_request(request: wit::http::Request) -> GuestRequest {
+    GuestRequest {
+        endpoint: request.endpoint,
+        path: plain_pairs(request.path),
+        query: plain_pairs(request.query),
+        headers: plain_pairs(request.headers),
+        body: request.body,
+        inject: request.inject.into_iter().map(|one| (one.place, parts(one.value))).collect(),
+    }
+}
+
+fn plain_pairs(pairs: Vec<wit::types::Pair>) -> Vec<(String, String)> {
+    pairs.into_iter().map(|pair| (pair.name, pair.value)).collect()
+}
+
+fn parts(parts: Vec<wit::types::Part>) -> Vec<Part> {
+    parts
+        .into_iter()
+        .map(|part| match part {
+            wit::types::Part::Text(text) => Part::Text(text),
+            wit::types::Part::Bytes(bytes) => Part::Bytes(bytes),
+            wit::types::Part::Secret(number) => Part::Secret(number),
+        })
+        .collect()
+}
+
+fn wit_reply(reply: Reply) -> wit::http::Reply {
+    let headers = reply.headers.into_iter().map(|(name, value)| wit::types::Pair { name, value }).collect();
+    wit::http::Reply { status: reply.status, headers, body: reply.body }
+}
+
+fn error_kind(kind: wit::types::ErrorKind) -> ErrorKind {
+    use wit::types::ErrorKind as Wit;
+    match kind {
+        Wit::Denied => ErrorKind::Denied,
+        Wit::Forbidden => ErrorKind::Forbidden,
+        Wit::ZoneNotFound => ErrorKind::ZoneNotFound,
+        Wit::Conflict => ErrorKind::Conflict,
+        Wit::RateLimited => ErrorKind::RateLimited,
+        Wit::Misconfigured => ErrorKind::Misconfigured,
+        Wit::Upstream => ErrorKind::Upstream,
+        Wit::Transient => ErrorKind::Transient,
+        Wit::Unsupported => ErrorKind::Unsupported,
+        Wit::Other => ErrorKind::Other,
+    }
+}
+
+impl wit::types::Host for CallState {}
+
+impl wit::http::Host for CallState {
+    async fn send(
+        &mut self,
+        request: wit::http::Request,
+    ) -> wasmtime::Result<Result<wit::http::Reply, wit::http::SendError>> {
+        let reply = self.send_checked(vec![request]).await.pop();
+        reply.ok_or_else(|| wasmtime::format_err!("a request had no result"))
+    }
+
+    async fn send_all(
+        &mut self,
+        requests: Vec<wit::http::Request>,
+    ) -> wasmtime::Result<Vec<Result<wit::http::Reply, wit::http::SendError>>> {
+        Ok(self.send_checked(requests).await)
+    }
+}
+
+impl wit::dns_update::Host for CallState {
+    async fn apply(
+        &mut self,
+        additions: Vec<wit::types::Txt>,
+        deletions: Vec<wit::types::Txt>,
+        ttl: u32,
+    ) -> wasmtime::Result<Result<(), wit::dns_update::UpdateError>> {
+        let refused = |text: String| Ok(Err(wit::dns_update::UpdateError::Refused(text)));
+        let (Some(updater), Some(zone)) = (self.updater.clone(), self.scope.zone.clone()) else {
+            return refused("the manifest has no [dns_update], or the call no zone".into());
+        };
+        let (additions, deletions) = match (txt_records(additions), txt_records(deletions)) {
+            (Ok(additions), Ok(deletions)) => (additions, deletions),
+            (Err(text), _) | (_, Err(text)) => return refused(text),
+        };
+        if let Err(text) = self.checked_update(&additions, &deletions, ttl) {
+            return refused(text);
+        }
+        let deadline = self.deadline - limits::REPORT_TIME;
+        let result = updater.apply(&zone, &additions, &deletions, ttl, deadline).await;
+        tracing::debug!(plugin = self.plugin, %zone, additions = additions.len(), deletions = deletions.len(), ok = result.is_ok(), "DNS update");
+        Ok(result.map_err(update_error))
+    }
+
+    async fn probe(&mut self) -> wasmtime::Result<Result<bool, wit::dns_update::UpdateError>> {
+        let (Some(updater), Some(zone)) = (self.updater.clone(), self.scope.zone.clone()) else {
+            return Ok(Err(wit::dns_update::UpdateError::Refused(
+                "the manifest has no [dns_update], or the call no zone".into(),
+            )));
+        };
+        Ok(updater.probe(&zone, self.deadline - limits::REPORT_TIME).await.map_err(update_error))
+    }
+}
+
+fn txt_records(records: Vec<wit::types::Txt>) -> Result<Vec<TxtRecord>, String> {
+    records
+        .into_iter()
+        .map(|txt| {
+            let name = txt.name.parse().map_err(|error: crate::name::NameError| error.to_string())?;
+            Ok(TxtRecord { name, value: txt.value })
+        })
+        .collect()
+}
+
+fn update_error(error: UpdateError) -> wit::dns_update::UpdateError {
+    use wit::dns_update::{Rcode, UpdateError as Wit};
+    match error {
+        UpdateError::Refused(text) => Wit::Refused(text),
+        UpdateError::Unsent(text) => Wit::Unsent(text),
+        UpdateError::Unanswered(text) => Wit::Unanswered(text),
+        UpdateError::Rcode { code, name, message } => Wit::Rcode(Rcode { code, name, message }),
+    }
+}
+
+impl wit::secrets::Host for CallState {
+    fn credential(&mut self, name: String) -> wasmtime::Result<Result<u32, wit::secrets::Fault>> {
+        Ok(self.secrets.credential(&name).map_err(fault))
+    }
+
+    fn encode(
+        &mut self,
+        encoding: wit::secrets::Encoding,
+        pieces: Vec<wit::types::Part>,
+    ) -> wasmtime::Result<Result<u32, wit::secrets::Fault>> {
+        let encoding = match encoding {
+            wit::secrets::Encoding::None => Encoding::None,
+            wit::secrets::Encoding::Hex => Encoding::Hex,
+            wit::secrets::Encoding::Base64 => Encoding::Base64,
+            wit::secrets::Encoding::Base64url => Encoding::Base64url,
+            wit::secrets::Encoding::Percent => Encoding::Percent,
+        };
+        Ok(self.secrets.encode(encoding, &parts(pieces)).map_err(fault))
+    }
+
+    fn digest(
+        &mut self,
+        algorithm: wit::secrets::Hash,
+        pieces: Vec<wit::types::Part>,
+    ) -> wasmtime::Result<Result<u32, wit::secrets::Fault>> {
+        Ok(self.secrets.digest(hash(algorithm), &parts(pieces)).map_err(fault))
+    }
+
+    fn hmac(
+        &mut self,
+        algorithm: wit::secrets::Hash,
+        key: Vec<wit::types::Part>,
+        data: Vec<wit::types::Part>,
+    ) -> wasmtime::Result<Result<u32, wit::secrets::Fault>> {
+        Ok(self.secrets.hmac(hash(algorithm), &parts(key), &parts(data)).map_err(fault))
+    }
+
+    fn sign(
+        &mut self,
+        algorithm: wit::secrets::Signing,
+        key: u32,
+        data: Vec<wit::types::Part>,
+    ) -> wasmtime::Result<Result<u32, wit::secrets::Fault>> {
+        let algorithm = match algorithm {
+            wit::secrets::Signing::RsaPkcs1Sha256 => Signing::RsaPkcs1Sha256,
+            wit::secrets::Signing::RsaPkcs1Sha512 => Signing::RsaPkcs1Sha512,
+            wit::secrets::Signing::RsaPssSha256 => Signing::RsaPssSha256,
+            wit::secrets::Signing::EcdsaP256Sha256 => Signing::EcdsaP256Sha256,
+            wit::secrets::Signing::EcdsaP384Sha384 => Signing::EcdsaP384Sha384,
+            wit::secrets::Signing::Ed25519 => Signing::Ed25519,
+        };
+        Ok(self.secrets.sign(algorithm, key, &parts(data)).map_err(fault))
+    }
+
+    fn totp(&mut self, key: u32) -> wasmtime::Result<Result<u32, wit::secrets::Fault>> {
+        Ok(self.secrets.totp(key).map_err(fault))
+    }
+}
+
+fn hash(hash: wit::secrets::Hash) -> Hash {
+    match hash {
+        wit::secrets::Hash::Md5 => Hash::Md5,
+        wit::secrets::Hash::Sha1 => Hash::Sha1,
+        wit::secrets::Hash::Sha256 => Hash::Sha256,
+        wit::secrets::Hash::Sha384 => Hash::Sha384,
+        wit::secrets::Hash::Sha512 => Hash::Sha512,
+    }
+}
+
+fn fault(fault: Fault) -> wit::secrets::Fault {
+    match fault {
+        Fault::UnknownCredential => wit::secrets::Fault::UnknownCredential,
+        Fault::UnknownSecret => wit::secrets::Fault::UnknownSecret,
+        Fault::BadKey => wit::secrets::Fault::BadKey,
+        Fault::Limit => wit::secrets::Fault::Limit,
+    }
+}
+
+impl wit::log::Host for CallState {
+    fn write(&mut self, level: wit::log::Level, message: String) -> wasmtime::Result<()> {
+        self.log_lines += 1;
+        if self.log_lines > limits::LOG_LINES {
+            return Ok(());
+        }
+        let line = self.clean(&message);
+        let (plugin, phase) = (&self.plugin, self.scope.phase.as_str());
+        match level {
+            wit::log::Level::Debug => tracing::debug!(plugin, phase, "{line}"),
+            wit::log::Level::Info => tracing::info!(plugin, phase, "{line}"),
+            wit::log::Level::Warn => tracing::warn!(plugin, phase, "{line}"),
+        }
+        self.last_line = Some(line);
+        Ok(())
+    }
+}

@@ -1,0 +1,282 @@
+//! DNS UPDATE (RFC 2136) of TXT records, signed with TSIG (RFC 8945).
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::rdata::TXT;
+use hickory_proto::rr::rdata::tsig::{TsigAlgorithm, TsigError};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType, TSigner};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::name::DnsName;
+use crate::plugin::wire::TxtRecord;
+
+/// A server that takes updates, and the key it knows.
+pub struct DnsUpdater {
+    server: String,
+    signer: TSigner,
+}
+
+impl fmt::Debug for DnsUpdater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DnsUpdater").field("server", &self.server).field("key", self.signer.signer_name()).finish()
+    }
+}
+
+impl DnsUpdater {
+    /// `server` is "host", "host:port" or "[v6]:port"; `secret` is base64 as key files have it.
+    pub fn new(server: &str, key_name: &str, algorithm: &str, secret: Zeroizing<Vec<u8>>) -> Result<Self, UpdateError> {
+        let refused = |text: String| UpdateError::Refused(text);
+        let algorithm = match algorithm.trim_end_matches('.').to_ascii_lowercase().as_str() {
+            "hmac-sha256" => TsigAlgorithm::HmacSha256,
+            "hmac-sha384" => TsigAlgorithm::HmacSha384,
+            "hmac-sha512" => TsigAlgorithm::HmacSha512,
+            other => {
+                return Err(refused(format!(
+                    "the TSIG algorithm {other:?} is not supported; use hmac-sha256, hmac-sha384 or hmac-sha512"
+                )));
+            }
+        };
+        let name = Name::from_ascii(key_name).map_err(|_| refused(format!("{key_name:?} is not a TSIG key name")))?;
+        let key = data_encoding::BASE64
+            .decode(secret.trim_ascii())
+            .map_err(|_| refused("the TSIG secret is not base64; copy it as the key file has it".into()))?;
+        let signer = TSigner::new(key, algorithm, name, FUDGE_SECONDS)
+            .map_err(|_| refused("the TSIG key cannot be used with this algorithm".into()))?;
+        Ok(Self { server: with_port(server), signer })
+    }
+
+    /// Deletes, then adds, values in as few messages as they fit in.
+    pub async fn apply(
+        &self,
+        zone: &DnsName,
+        additions: &[TxtRecord],
+        deletions: &[TxtRecord],
+        ttl: u32,
+        deadline: Instant,
+    ) -> Result<(), UpdateError> {
+        let mut updates = Vec::new();
+        for record in deletions {
+            let mut update = txt(record, 0)?;
+            update.dns_class = DNSClass::NONE;
+            updates.push(update);
+        }
+        for record in additions {
+            updates.push(txt(record, ttl)?);
+        }
+        for batch in updates.chunks(RECORDS_A_MESSAGE) {
+            let mut message = Message::query();
+            message.metadata.op_code = OpCode::Update;
+            message.metadata.recursion_desired = false;
+            message.add_query(zone_question(zone)?);
+            message.authorities = batch.to_vec();
+            let reply = self.exchange(message, deadline).await?;
+            check_rcode(&reply, zone)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the server takes the key and is authoritative for the zone.
+    pub async fn probe(&self, zone: &DnsName, deadline: Instant) -> Result<bool, UpdateError> {
+        let mut message = Message::query();
+        message.metadata.recursion_desired = false;
+        message.add_query(zone_question(zone)?);
+        let reply = self.exchange(message, deadline).await?;
+        check_rcode(&reply, zone)?;
+        Ok(reply.metadata.authoritative && reply.answers.iter().any(|answer| answer.record_type() == RecordType::SOA))
+    }
+
+    async fn exchange(&self, mut message: Message, deadline: Instant) -> Result<Message, UpdateError> {
+        let mut id = [0u8; 2];
+        aws_lc_rs::rand::fill(&mut id).map_err(|_| UpdateError::Refused("the random generator failed".into()))?;
+        message.metadata.id = u16::from_be_bytes(id);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let refused = |_| UpdateError::Refused("the message could not be signed".into());
+        let verifier = message.finalize(&self.signer, now).map_err(refused)?;
+        let bytes = message.to_vec().map_err(|_| UpdateError::Refused("the message is too large".into()))?;
+        let mut stream = self.connect(deadline).await?;
+        let unanswered = |text: &str| UpdateError::Unanswered(format!("{}: {text}", self.server));
+        let reply = tokio::time::timeout_at(deadline, round_trip(&mut stream, &bytes))
+            .await
+            .map_err(|_| unanswered("no answer in time"))?
+            .map_err(|error| unanswered(&error.to_string()))?;
+        let parsed = Message::from_vec(&reply).map_err(|_| unanswered("the answer is not a DNS message"))?;
+        if parsed.metadata.id != message.metadata.id || parsed.metadata.message_type != MessageType::Response {
+            return Err(unanswered("the answer is not to this message"));
+        }
+        if let Some(error) = parsed.signature().and_then(|tsig| tsig.data.error) {
+            return Err(tsig_error(error));
+        }
+        if parsed.signature().is_none() {
+            return match parsed.metadata.response_code {
+                ResponseCode::NoError => Err(unanswered("the answer is not signed, so it cannot be believed")),
+                code => {
+                    Err(rcode(code.into(), &code.to_string(), "(an unsigned answer); check the key's name and secret"))
+                }
+            };
+        }
+        match verifier {
+            Some(mut verifier) => {
+                verifier.verify(&reply).map(|_| parsed).map_err(|_| unanswered("the answer's signature is wrong"))
+            }
+            None => Err(unanswered("the answer cannot be verified")),
+        }
+    }
+
+    async fn connect(&self, deadline: Instant) -> Result<TcpStream, UpdateError> {
+        let unsent = |text: String| UpdateError::Unsent(format!("{}: {text}", self.server));
+        let lookup = tokio::time::timeout_at(deadline, tokio::net::lookup_host(&self.server)).await;
+        let addresses: Vec<SocketAddr> = match lookup {
+            Ok(Ok(addresses)) => addresses.collect(),
+            Ok(Err(error)) => return Err(unsent(error.to_string())),
+            Err(_) => return Err(unsent("its name was not resolved in time".into())),
+        };
+        let mut last = "it has no address".to_owned();
+        for address in addresses {
+            let until = deadline.min(Instant::now() + CONNECT_TIME);
+            match tokio::time::timeout_at(until, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => last = format!("{address}: {error}"),
+                Err(_) => last = format!("{address}: no connection in time"),
+            }
+        }
+        Err(unsent(format!("{last}; check the server setting, and that TCP port 53 is open")))
+    }
+}
+
+fn with_port(server: &str) -> String {
+    match server.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V6(address)) => format!("[{address}]:53"),
+        Ok(std::net::IpAddr::V4(address)) => format!("{address}:53"),
+        Err(_) if server.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) => server.to_owned(),
+        Err(_) => format!("{server}:53"),
+    }
+}
+
+async fn round_trip(stream: &mut TcpStream, message: &[u8]) -> std::io::Result<Vec<u8>> {
+    let length = u16::try_from(message.len()).map_err(std::io::Error::other)?;
+    stream.write_all(&[&length.to_be_bytes(), message].concat()).await?;
+    let length = stream.read_u16().await?;
+    let mut reply = vec![0; length.into()];
+    stream.read_exact(&mut reply).await?;
+    Ok(reply)
+}
+
+fn zone_question(zone: &DnsName) -> Result<Query, UpdateError> {
+    let mut question = Query::new();
+    question.set_name(absolute(zone)?).set_query_type(RecordType::SOA).set_query_class(DNSClass::IN);
+    Ok(question)
+}
+
+fn txt(record: &TxtRecord, ttl: u32) -> Result<Record, UpdateError> {
+    let strings = record.value.as_bytes().chunks(STRING_BYTES).collect();
+    Ok(Record::from_rdata(absolute(&record.name)?, ttl, RData::TXT(TXT::from_bytes(strings))))
+}
+
+fn absolute(name: &DnsName) -> Result<Name, UpdateError> {
+    Name::from_ascii(format!("{name}.")).map_err(|_| UpdateError::Refused(format!("{name} is not a DNS name")))
+}
+
+fn check_rcode(reply: &Message, zone: &DnsName) -> Result<(), UpdateError> {
+    let code = reply.metadata.response_code;
+    let remedy = match code {
+        ResponseCode::NoError => return Ok(()),
+        ResponseCode::Refused => format!("the key may not do this in {zone}; allow it TXT updates there"),
+        ResponseCode::NotAuth | ResponseCode::NotZone => format!("the server is not the primary of {zone}"),
+        ResponseCode::ServFail => format!("the server could not write {zone}; see its log"),
+        _ => format!("the server did not take the update of {zone}; see its log"),
+    };
+    Err(rcode(code.into(), &code.to_string(), &remedy))
+}
+
+fn tsig_error(error: TsigError) -> UpdateError {
+    match error {
+        TsigError::BadSig => rcode(16, "BADSIG", "the TSIG secret is not the server's; copy it again"),
+        TsigError::BadKey => rcode(17, "BADKEY", "the server knows no such key; check its name and algorithm"),
+        TsigError::BadTime => rcode(18, "BADTIME", "the clocks differ by more than 300 s; set this machine's"),
+        TsigError::BadTrunc => rcode(22, "BADTRUNC", "the server wants another length of signature"),
+        TsigError::Unknown(code) => rcode(code, "TSIG error", "see the server's log"),
+    }
+}
+
+fn rcode(code: u16, name: &str, message: &str) -> UpdateError {
+    UpdateError::Rcode { code, name: name.to_owned(), message: message.to_owned() }
+}
+
+const FUDGE_SECONDS: u16 = 300;
+const STRING_BYTES: usize = 255;
+/// 60 KiB at under 400 bytes a record: name of at most 255 bytes and a challenge's 43, with headers.
+const RECORDS_A_MESSAGE: usize = 150;
+const CONNECT_TIME: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Why an update was not made, or may not have been.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateError {
+    /// Nothing was sent: what was asked for makes no sense.
+    #[error("{0}")]
+    Refused(String),
+    /// Nothing was sent: no server could be reached.
+    #[error("could not reach {0}")]
+    Unsent(String),
+    /// No answer that can be believed.
+    #[error("no answer that can be believed from {0}")]
+    Unanswered(String),
+    /// The server said no.
+    #[error("the DNS server answered {name} ({code}): {message}")]
+    Rcode {
+        /// IANA's number.
+        code: u16,
+        /// IANA's name.
+        name: String,
+        /// What it means and what to do.
+        message: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(algorithm: &str, secret: &str) -> Result<DnsUpdater, UpdateError> {
+        DnsUpdater::new("ns.example", "key", algorithm, Zeroizing::new(secret.as_bytes().to_vec()))
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_without_showing_the_secret() {
+        assert!(new("hmac-sha256", "c2VjcmV0\n").is_ok());
+        assert!(new("HMAC-SHA512.", "c2VjcmV0").is_ok());
+        for (algorithm, secret) in [("hmac-md5", "c2VjcmV0"), ("hmac-sha256", "not base64 but secret")] {
+            let error = new(algorithm, secret).expect_err("refused").to_string();
+            assert!(!error.contains(secret), "{error}");
+        }
+        let updater = new("hmac-sha256", "c2VjcmV0").expect("an updater");
+        assert!(!format!("{updater:?}").contains("secret"));
+    }
+
+    #[test]
+    fn the_port_is_53_unless_given() {
+        for (given, full) in [
+            ("ns.example", "ns.example:53"),
+            ("::1", "[::1]:53"),
+            ("[::1]:5353", "[::1]:5353"),
+            ("192.0.2.1:54", "192.0.2.1:54"),
+        ] {
+            assert_eq!(with_port(given), full);
+        }
+    }
+
+    #[test]
+    fn a_full_message_of_longest_names_fits_in_64_kib() {
+        let label = "a".repeat(60);
+        let name: DnsName = format!("_acme-challenge.{label}.{label}.{label}.example.com").parse().expect("a name");
+        let record = TxtRecord { name, value: "v".repeat(43) };
+        let mut message = Message::query();
+        message.authorities = (0..RECORDS_A_MESSAGE).map(|_| txt(&record, 60).expect("a record")).collect();
+        assert!(message.to_vec().expect("a message").len() < 60 * 1024);
+    }
+}

@@ -1,0 +1,371 @@
+//! One provider with its settings and credential, ready to be called.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Engine, Store, UpdateDeadline};
+use zeroize::Zeroizing;
+
+use crate::name::DnsName;
+use crate::plugin::bindings::{self, acmite::provider as wit};
+use crate::plugin::call::CallState;
+use crate::plugin::dns_update::{DnsUpdater, UpdateError};
+use crate::plugin::guard::Guard;
+use crate::plugin::http::{Wire, WireError, fill_settings};
+use crate::plugin::inspect::Inspected;
+use crate::plugin::limits;
+use crate::plugin::loader::Loaded;
+use crate::plugin::manifest::Manifest;
+use crate::plugin::secret::{CredentialSet, RunCaptures, Secrets};
+use crate::plugin::told::Told;
+use crate::plugin::wire::{Phase, Scope, TxtRecord};
+
+/// A loaded provider with one user's settings and credential.
+pub struct Provider {
+    engine: Engine,
+    instance: bindings::ProviderPre<CallState>,
+    inspected: Inspected,
+    manifest: Arc<Manifest>,
+    settings: Vec<(String, String)>,
+    credentials: Arc<CredentialSet>,
+    captures: RunCaptures,
+    wire: Arc<Wire>,
+    updater: Option<Arc<DnsUpdater>>,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("id", &self.manifest.id).field("sha256", &self.inspected.sha256).finish()
+    }
+}
+
+/// What a provider published, as `cleanup` wants it back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// The provider's own bytes.
+    pub state: Vec<u8>,
+    /// What the host saw of zones and records.
+    pub memory: Vec<u8>,
+}
+
+/// How far a provider is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// Its name servers have it.
+    Done,
+    /// Ask again after this time.
+    Pending(std::time::Duration),
+}
+
+impl Provider {
+    /// Joins a component with the user's settings and credential.
+    pub fn new(
+        loaded: Loaded,
+        settings: Vec<(String, String)>,
+        secrets: Vec<(String, Zeroizing<Vec<u8>>)>,
+        roots: &[reqwest::Certificate],
+    ) -> Result<Self, ProviderError> {
+        let id = loaded.inspected.manifest.id.clone();
+        let mut linker = Linker::new(&loaded.engine);
+        let link = |source| ProviderError::Link { plugin: id.clone(), source };
+        bindings::Provider::add_to_linker::<CallState, HasSelf<CallState>>(&mut linker, |state| state).map_err(link)?;
+        let instance = linker.instantiate_pre(&loaded.component).map_err(link)?;
+        let instance = bindings::ProviderPre::new(instance).map_err(link)?;
+        let manifest = Arc::new(loaded.inspected.manifest.clone());
+        let wire = Wire::new(&manifest, &settings, roots)
+            .map_err(|source| ProviderError::Wire { plugin: id.clone(), source })?;
+        let updater = updater(&manifest, &settings, &secrets)
+            .map_err(|source| ProviderError::Updater { plugin: id.clone(), source })?;
+        Ok(Self {
+            engine: loaded.engine,
+            instance,
+            inspected: loaded.inspected,
+            manifest,
+            settings,
+            credentials: Arc::new(CredentialSet::new(secrets)),
+            captures: RunCaptures::default(),
+            wire: Arc::new(wire),
+            updater: updater.map(Arc::new),
+        })
+    }
+
+    /// What the provider says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// SHA-256 of the component in lower case hex.
+    pub fn sha256(&self) -> &str {
+        &self.inspected.sha256
+    }
+
+    /// Where its requests go, by origin id.
+    pub fn origins(&self) -> Vec<(String, String)> {
+        self.wire.origins()
+    }
+
+    /// Makes every record exist.
+    pub async fn present(&self, zone: &DnsName, records: &[TxtRecord], ttl: u32) -> Result<Published, CallError> {
+        let mut call = self.begin(Phase::Present, Some(zone), records, ttl, &[])?;
+        let provider = self.instantiate(&mut call).await?;
+        let (context, txts) = (call.context.clone(), call.records.clone());
+        let result = provider.acmite_provider_plugin().call_present(&mut call.store, &context, &txts).await;
+        let state = self.finish(&call, result)?;
+        if state.len() > limits::STATE_BYTES {
+            return Err(self.error(Phase::Present, CallFault::StateTooLarge { bytes: state.len() }));
+        }
+        let memory = call.store.data().memory();
+        Ok(Published { state, memory })
+    }
+
+    /// Whether the provider's name servers have what was published.
+    pub async fn settled(
+        &self,
+        zone: &DnsName,
+        records: &[TxtRecord],
+        published: &Published,
+    ) -> Result<Settlement, CallError> {
+        let mut call = self.begin(Phase::Settled, Some(zone), records, 0, &published.memory)?;
+        let provider = self.instantiate(&mut call).await?;
+        let (context, txts) = (call.context.clone(), call.records.clone());
+        let plugin = provider.acmite_provider_plugin();
+        let result = plugin.call_settled(&mut call.store, &context, &txts, &published.state).await;
+        Ok(match self.finish(&call, result)? {
+            wit::types::Settlement::Done => Settlement::Done,
+            wit::types::Settlement::Pending(milliseconds) => {
+                Settlement::Pending(std::time::Duration::from_millis(milliseconds.into()))
+            }
+        })
+    }
+
+    /// Removes exactly these values.
+    pub async fn cleanup(&self, zone: &DnsName, records: &[TxtRecord], published: &Published) -> Result<(), CallError> {
+        let mut call = self.begin(Phase::Cleanup, Some(zone), records, 0, &published.memory)?;
+        let provider = self.instantiate(&mut call).await?;
+        let (context, txts) = (call.context.clone(), call.records.clone());
+        let plugin = provider.acmite_provider_plugin();
+        let result = plugin.call_cleanup(&mut call.store, &context, &txts, &published.state).await;
+        self.finish(&call, result)
+    }
+
+    /// Tells whether settings and credential work, for one zone or as far as can be told without.
+    pub async fn check(&self, zone: Option<&DnsName>) -> Result<(), CallError> {
+        let mut call = self.begin(Phase::Check, zone, &[], 0, &[])?;
+        let provider = self.instantiate(&mut call).await?;
+        let context = call.context.clone();
+        let result = provider.acmite_provider_plugin().call_check(&mut call.store, &context).await;
+        self.finish(&call, result)
+    }
+
+    fn begin(
+        &self,
+        phase: Phase,
+        zone: Option<&DnsName>,
+        records: &[TxtRecord],
+        ttl: u32,
+        memory: &[u8],
+    ) -> Result<Call, CallError> {
+        let ttl = ttl.max(self.manifest.min_ttl);
+        let scope = Scope { phase, zone: zone.cloned(), records: records.to_vec(), max_ttl: ttl.max(MAX_TTL) };
+        let guard = Guard::new(self.manifest.clone(), &self.settings, scope.clone(), memory)
+            .map_err(|error| self.error(phase, CallFault::Memory { message: error.to_string() }))?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let secrets = Secrets::new(self.credentials.clone(), self.captures.clone(), now);
+        let deadline = Instant::now() + limits::CALL_TIME;
+        let state = CallState::new(
+            self.manifest.id.clone(),
+            scope,
+            guard,
+            secrets,
+            self.wire.clone(),
+            self.updater.clone(),
+            deadline,
+        );
+        let mut random = [0u8; 32];
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| self.error(phase, CallFault::NoRandom))?;
+        let context = wit::types::Context {
+            zone: zone.map_or_else(String::new, DnsName::to_string),
+            settings: pairs(&self.settings),
+            origins: pairs(&self.wire.origins()),
+            ttl,
+            now,
+            random: random.to_vec(),
+        };
+        let records = records
+            .iter()
+            .map(|record| wit::types::Txt { name: record.name.to_string(), value: record.value.clone() })
+            .collect();
+        Ok(Call { phase, store: self.store(state, deadline), context, records, deadline })
+    }
+
+    fn store(&self, state: CallState, deadline: Instant) -> Store<CallState> {
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.budget);
+        store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
+        store.set_max_component_handles(limits::HANDLES);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            Ok(if Instant::now() < deadline { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
+        });
+        store
+    }
+
+    async fn instantiate(&self, call: &mut Call) -> Result<bindings::Provider, CallError> {
+        let instantiated =
+            tokio::time::timeout_at(call.deadline, self.instance.instantiate_async(&mut call.store)).await;
+        match instantiated {
+            Ok(Ok(provider)) => Ok(provider),
+            Ok(Err(trap)) => Err(self.trap(call, &trap)),
+            Err(_) => Err(self.error(call.phase, CallFault::OutOfTime)),
+        }
+    }
+
+    fn finish<T>(&self, call: &Call, result: wasmtime::Result<Result<T, wit::types::Error>>) -> Result<T, CallError> {
+        match result {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(told)) => {
+                let told = call.store.data().clean_error(told);
+                Err(self.error(call.phase, CallFault::Told(told)))
+            }
+            Err(trap) => Err(self.trap(call, &trap)),
+        }
+    }
+
+    fn trap(&self, call: &Call, trap: &wasmtime::Error) -> CallError {
+        let state = call.store.data();
+        let fault = match trap.downcast_ref::<wasmtime::Trap>() {
+            Some(wasmtime::Trap::Interrupt) => CallFault::OutOfTime,
+            _ if state.budget.exceeded.is_some() => {
+                CallFault::OverLimit { limit: state.budget.exceeded.unwrap_or_default() }
+            }
+            Some(code) => CallFault::Trapped { code: code.to_string(), last_words: state.last_words() },
+            None => {
+                CallFault::Trapped { code: first_line(&trap.root_cause().to_string()), last_words: state.last_words() }
+            }
+        };
+        self.error(call.phase, fault)
+    }
+
+    fn error(&self, phase: Phase, fault: CallFault) -> CallError {
+        CallError { plugin: self.manifest.id.clone(), phase, fault }
+    }
+}
+
+struct Call {
+    phase: Phase,
+    store: Store<CallState>,
+    context: wit::types::Context,
+    records: Vec<wit::types::Txt>,
+    deadline: Instant,
+}
+
+fn pairs(values: &[(String, String)]) -> Vec<wit::types::Pair> {
+    values.iter().map(|(name, value)| wit::types::Pair { name: name.clone(), value: value.clone() }).collect()
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(300).collect()
+}
+
+fn updater(
+    manifest: &Manifest,
+    settings: &[(String, String)],
+    secrets: &[(String, Zeroizing<Vec<u8>>)],
+) -> Result<Option<DnsUpdater>, UpdateError> {
+    let Some(spec) = &manifest.dns_update else { return Ok(None) };
+    let secret = secrets.iter().find(|(name, _)| *name == spec.secret).map(|(_, value)| value.clone());
+    let filled = |template: &str| fill_settings(template, settings);
+    DnsUpdater::new(
+        &filled(&spec.server),
+        &filled(&spec.key_name),
+        &filled(&spec.algorithm),
+        secret.unwrap_or_default(),
+    )
+    .map(Some)
+}
+
+const MAX_TTL: u32 = 3600;
+
+/// Why a provider could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// The component does not fit the host's functions.
+    #[error("plugin {plugin} does not fit this host; rebuild it with the matching acmite-sdk")]
+    Link {
+        /// The provider.
+        plugin: String,
+        /// What wasmtime said.
+        source: wasmtime::Error,
+    },
+    /// One of its origins may not be asked.
+    #[error("plugin {plugin} cannot be connected")]
+    Wire {
+        /// The provider.
+        plugin: String,
+        /// Why not.
+        source: WireError,
+    },
+    /// The settings for DNS UPDATE make no sense.
+    #[error("plugin {plugin} cannot send DNS updates")]
+    Updater {
+        /// The provider.
+        plugin: String,
+        /// Why not.
+        source: UpdateError,
+    },
+}
+
+/// A call of a provider that failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("plugin {plugin} failed in {}: {fault}", phase.as_str())]
+pub struct CallError {
+    /// The provider.
+    pub plugin: String,
+    /// The call.
+    pub phase: Phase,
+    /// What happened.
+    pub fault: CallFault,
+}
+
+/// What can happen in a call.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CallFault {
+    /// The provider reported an error.
+    #[error("{0}")]
+    Told(Told),
+    /// It ended by a trap.
+    #[error("it crashed ({code}){}", last_words.as_ref().map(|words| format!("; its last words: {words}")).unwrap_or_default())]
+    Trapped {
+        /// What kind of trap.
+        code: String,
+        /// Its last log line.
+        last_words: Option<String>,
+    },
+    /// It did not end in time.
+    #[error("it did not end within {} s", limits::CALL_TIME.as_secs())]
+    OutOfTime,
+    /// It asked for more than it may have.
+    #[error("it asked for more than {limit}")]
+    OverLimit {
+        /// The limit.
+        limit: &'static str,
+    },
+    /// Its state is too large.
+    #[error("it returned {bytes} bytes of state, at most {} may be kept", limits::STATE_BYTES)]
+    StateTooLarge {
+        /// The size.
+        bytes: usize,
+    },
+    /// What the host kept of the records cannot be read.
+    #[error("what was kept of the published records cannot be read: {message}")]
+    Memory {
+        /// Why.
+        message: String,
+    },
+    /// The system gave no random bytes.
+    #[error("the system's random generator failed")]
+    NoRandom,
+}

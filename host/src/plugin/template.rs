@@ -1,0 +1,119 @@
+//! Places in requests and replies, and texts made of them, as a manifest writes them.
+
+use std::str::FromStr;
+
+/// One piece of a [`Template`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Text as it stands.
+    Literal(String),
+    /// `{path:x}`: a variable of the path.
+    Path(String),
+    /// `{query:x}`: a query pair.
+    Query(String),
+    /// `{body:/a/b}`: a leaf of the body.
+    Body(String),
+    /// `{/a/b}`: a leaf of the row in hand.
+    Row(String),
+    /// `{zone}`: the zone of the call.
+    Zone,
+    /// `{name}`: the name in hand, in `form`.
+    Name,
+    /// `{=x}`: a plain setting.
+    Setting(String),
+}
+
+/// Literals and places: "{body:/name}.{zone}".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(pub Vec<Piece>);
+
+impl FromStr for Template {
+    type Err = TemplateError;
+
+    fn from_str(text: &str) -> Result<Self, TemplateError> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((literal, after)) = rest.split_once('{') {
+            let (place, after) = after.split_once('}').ok_or_else(|| TemplateError { text: text.to_owned() })?;
+            if !literal.is_empty() {
+                pieces.push(Piece::Literal(literal.to_owned()));
+            }
+            pieces.push(piece(place).ok_or_else(|| TemplateError { text: text.to_owned() })?);
+            rest = after;
+        }
+        if !rest.is_empty() {
+            pieces.push(Piece::Literal(rest.to_owned()));
+        }
+        Ok(Self(pieces))
+    }
+}
+
+fn piece(place: &str) -> Option<Piece> {
+    Some(match place.split_once(':') {
+        Some(("path", name)) => Piece::Path(name.to_owned()),
+        Some(("query", name)) => Piece::Query(name.to_owned()),
+        Some(("body", path)) if path.starts_with('/') => Piece::Body(path.to_owned()),
+        Some(_) => return None,
+        None if place == "zone" => Piece::Zone,
+        None if place == "name" => Piece::Name,
+        None if place.starts_with('/') => Piece::Row(place.to_owned()),
+        None => Piece::Setting(place.strip_prefix('=')?.to_owned()),
+    })
+}
+
+impl Template {
+    /// The texts it stands for, one for each value of its places that have several; empty where a place has no value.
+    pub fn render(&self, lookup: &dyn Fn(&Piece) -> Vec<String>) -> Vec<String> {
+        let mut texts = vec![String::new()];
+        for piece in &self.0 {
+            let values = match piece {
+                Piece::Literal(text) => vec![text.clone()],
+                place => lookup(place),
+            };
+            texts = texts.iter().flat_map(|text| values.iter().map(move |value| format!("{text}{value}"))).collect();
+        }
+        texts
+    }
+
+    /// The body leaves it reads, given where its rows are.
+    pub fn body_paths(&self, each: &str) -> Vec<String> {
+        self.0
+            .iter()
+            .filter_map(|piece| match piece {
+                Piece::Body(path) => Some(path.clone()),
+                Piece::Row(path) => Some(format!("{each}{path}")),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// A text that is no template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} is not a template; places are {{path:x}}, {{query:x}}, {{body:/a/b}}, {{/a/b}}, {{zone}}, {{name}}, {{=setting}}"
+)]
+pub struct TemplateError {
+    /// What was given.
+    pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_literals_and_places() {
+        let template: Template = "{body:/name}.{zone}".parse().expect("a template");
+        let lookup = |piece: &Piece| match piece {
+            Piece::Body(path) if path == "/name" => vec!["a".to_owned(), "b".to_owned()],
+            Piece::Zone => vec!["example.com".to_owned()],
+            _ => Vec::new(),
+        };
+        assert_eq!(template.render(&lookup), ["a.example.com", "b.example.com"]);
+        assert_eq!(template.body_paths(""), ["/name"]);
+        for text in ["{body:name}", "{", "{what:x}", "{x}"] {
+            assert!(text.parse::<Template>().is_err(), "{text} was taken");
+        }
+    }
+}
