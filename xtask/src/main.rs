@@ -1,6 +1,7 @@
-//! acmite's own commands: `cargo xtask test`, `cargo xtask peers`.
+//! acmite's own commands: `cargo xtask test`, `cargo xtask peers`, `cargo xtask hygiene`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to whoever runs it")]
 
+mod hygiene;
 mod peers;
 mod steps;
 
@@ -26,12 +27,15 @@ enum Command {
     },
     /// Find the real servers the tests run against, install what is missing, and say what could not be had.
     Peers,
+    /// Check all dependencies' licences against deny.toml and look for banned crates.
+    Hygiene,
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test { quick } => steps::test(quick),
         Command::Peers => peers::ensure(),
+        Command::Hygiene => hygiene::check().map_err(Into::into),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::hygiene::HygieneError;
 use crate::peers::{self, PeersError};
 
 /// Runs every step; the first that fails ends it.
@@ -81,4 +82,7 @@ pub(crate) enum StepError {
     /// A peer is missing where none may be.
     #[error(transparent)]
     Peers(#[from] PeersError),
+    /// A dependency breaks a rule.
+    #[error(transparent)]
+    Hygiene(#[from] HygieneError),
 }
