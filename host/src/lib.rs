@@ -5,6 +5,9 @@
 //!
 //! ```text
 //! 2 config/    credentials
+//! 1 acme/      problem jws http directory account order authorization certificate client
+//! 1 dns/       transport zone propagation
+//! 1 pki/       key csr leaf
 //! 1 plugin/    field wire tree template manifest guard scrub secret bindings limits address dns_update told http call engine inspect cache loader provider
 //! 1 store/     layout journal account certificate zone_lock
 //! 0            name backoff secure_file
@@ -14,6 +17,9 @@ pub mod backoff;
 pub mod name;
 pub mod secure_file;
 
+pub mod acme;
+pub mod dns;
+pub mod pki;
 pub mod plugin;
 pub mod store;
 

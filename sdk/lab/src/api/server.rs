@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
@@ -164,7 +164,7 @@ async fn read(incoming: axum::extract::Request) -> Option<Request> {
     let (parts, body) = incoming.into_parts();
     let bytes = axum::body::to_bytes(body, BODY_MAX_BYTES).await.ok()?;
     let query = axum::extract::Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri).ok()?;
-    let text = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     Some(Request {
@@ -182,7 +182,7 @@ fn respond(status: u16, retry_after: Option<u32>, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert("content-type", axum::http::HeaderValue::from_static("application/json"));
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
     if let Some(seconds) = retry_after {
         headers.insert("retry-after", seconds.into());
     }

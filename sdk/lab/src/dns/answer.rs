@@ -38,7 +38,7 @@ pub(super) fn answer(store: &Store, request: &Message, query: &Query, sight: Sig
                 return reply;
             }
             Step::Alias(record, target) => {
-                reply.add_answer(record);
+                reply.add_answer(*record);
                 name = target;
             }
             Step::Referral { servers, glue } => {
@@ -65,7 +65,7 @@ const ALIASES_MAX: usize = 16;
 
 enum Step {
     Found(Vec<Record>),
-    Alias(Record, Name),
+    Alias(Box<Record>, Name),
     Referral { servers: Vec<Record>, glue: Vec<Record> },
     Nothing { exists: bool },
 }
@@ -93,7 +93,7 @@ fn step(view: &View, name: &Name, kind: RecordType, recursive: bool) -> Step {
         _ => None,
     });
     match alias {
-        Some((record, target)) => Step::Alias(record, target),
+        Some((record, target)) => Step::Alias(Box::new(record), target),
         None => Step::Nothing { exists: true },
     }
 }

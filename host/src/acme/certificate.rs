@@ -1,0 +1,67 @@
+//! Certificate chains as the CA hands them out (RFC 8555 section 7.4.2).
+
+use http::{HeaderMap, header};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::http::{AcmeError, Reply};
+
+/// A chain, leaf first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateChain {
+    /// The PEM text as the CA sent it.
+    pub pem: String,
+    /// The same certificates, DER, leaf first.
+    pub der: Vec<Vec<u8>>,
+}
+
+impl CertificateChain {
+    pub(super) fn from_reply(reply: &Reply) -> Result<Self, AcmeError> {
+        let malformed = |what| AcmeError::Malformed { url: reply.url.clone(), what };
+        let pem = String::from_utf8(reply.body.to_vec()).map_err(|_| malformed("the chain is no text"))?;
+        let der: Vec<Vec<u8>> = CertificateDer::pem_slice_iter(pem.as_bytes())
+            .map(|found| found.map(|cert| cert.to_vec()))
+            .collect::<Result<_, _>>()
+            .map_err(|_| malformed("the chain is no PEM"))?;
+        if der.is_empty() {
+            return Err(malformed("the chain is empty"));
+        }
+        Ok(Self { pem, der })
+    }
+
+    /// Whether a certificate of the chain was issued by one whose common name is `name`.
+    pub fn has_issuer(&self, name: &str) -> bool {
+        self.der.iter().filter_map(|der| X509Certificate::from_der(der).ok()).any(|(_, cert)| {
+            cert.issuer().iter_common_name().any(|common| common.as_str().is_ok_and(|text| text == name))
+        })
+    }
+}
+
+/// URLs of the `Link: <...>;rel="alternate"` headers.
+pub(super) fn alternates(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::LINK).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(alternate).collect()
+}
+
+fn alternate(link: &str) -> Option<String> {
+    let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let is_alternate = parameters.split(';').any(|p| p.replace([' ', '"'], "") == "rel=alternate");
+    is_alternate.then(|| target.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_alternate_links_are_taken() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::LINK, r#"<https://ca/dir>;rel="index""#.parse().expect("a value"));
+        headers.append(
+            header::LINK,
+            r#"<https://ca/1>;rel="alternate", <https://ca/2>; rel=alternate"#.parse().expect("ok"),
+        );
+        assert_eq!(alternates(&headers), ["https://ca/1", "https://ca/2"]);
+    }
+}

@@ -1,0 +1,236 @@
+//! What can be asked of a CA; every method may run beside the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use url::Url;
+
+use super::account::{Account, Registration};
+use super::authorization::{Authorization, AuthorizationError, AuthorizationStatus, Challenge, RawAuthorization};
+use super::certificate::{CertificateChain, alternates};
+use super::directory::Directory;
+use super::http::{AcmeError, Http, HttpOptions, Reply};
+use super::jws::{AccountKey, Signer};
+use super::order::{Order, OrderOptions, OrderStatus};
+use crate::backoff::Backoff;
+use crate::name::CertName;
+
+/// A CA whose directory was read. Copies share connections and nonces.
+#[derive(Clone, Debug)]
+pub struct AcmeClient {
+    http: Arc<Http>,
+    directory: Arc<Directory>,
+}
+
+impl AcmeClient {
+    /// Reads the directory.
+    pub async fn connect(directory_url: &Url, options: HttpOptions) -> Result<Self, AcmeError> {
+        let http = Http::new(&options)?;
+        let directory = http.fetch(directory_url.as_str(), soon()).await?.json()?;
+        Ok(Self { http: Arc::new(http), directory: Arc::new(directory) })
+    }
+
+    /// What the CA offers.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Makes an account, or finds the one the key already has.
+    pub async fn register(&self, key: &AccountKey, registration: Registration) -> Result<Account, AcmeError> {
+        let url = &self.directory.new_account;
+        let payload = registration.payload(key, url).map_err(AcmeError::Key)?;
+        let reply = self.post(Signer::Key(key), url, Some(&payload), soon()).await?;
+        Ok(Account { url: reply.location()?, ..reply.json()? })
+    }
+
+    /// Speaks as an account.
+    pub fn with_account(&self, key: Arc<AccountKey>, url: String) -> AccountHandle {
+        AccountHandle { client: self.clone(), key, url }
+    }
+
+    /// Revokes a certificate with its own key; `reason` is a code of RFC 5280 section 5.3.1.
+    pub async fn revoke_with_key(&self, key: &AccountKey, der: &[u8], reason: Option<u8>) -> Result<(), AcmeError> {
+        self.post(Signer::Key(key), &self.directory.revoke_cert, Some(&revocation(der, reason)), soon()).await?;
+        Ok(())
+    }
+
+    async fn post(
+        &self,
+        signer: Signer<'_>,
+        url: &str,
+        payload: Option<&Value>,
+        deadline: Instant,
+    ) -> Result<Reply, AcmeError> {
+        self.http.post(&self.directory.new_nonce, signer, url, payload, deadline).await
+    }
+}
+
+/// An account of a CA, with the key that signs for it.
+#[derive(Clone, Debug)]
+pub struct AccountHandle {
+    client: AcmeClient,
+    key: Arc<AccountKey>,
+    url: String,
+}
+
+impl AccountHandle {
+    /// The account's URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Orders a certificate.
+    pub async fn new_order(&self, names: &[CertName], options: OrderOptions) -> Result<Order, AcmeError> {
+        if options.profile.as_ref().is_some_and(|p| !self.client.directory.meta.profiles.contains_key(p)) {
+            return Err(AcmeError::NotOffered { what: "this profile" });
+        }
+        let payload = options.payload(names);
+        let reply = self.post(&self.client.directory.new_order, Some(&payload), soon()).await?;
+        Ok(Order { url: reply.location()?, ..reply.json()? })
+    }
+
+    /// Reads an order again.
+    pub async fn order(&self, url: &str) -> Result<Order, AcmeError> {
+        Ok(Order { url: url.to_owned(), ..self.post(url, None, soon()).await?.json()? })
+    }
+
+    /// Reads all authorizations of an order side by side.
+    pub async fn authorizations(&self, order: &Order) -> Result<Vec<Authorization>, AcmeError> {
+        try_join_all(order.authorizations.iter().map(|url| self.authorization(url))).await
+    }
+
+    /// Reads an authorization.
+    pub async fn authorization(&self, url: &str) -> Result<Authorization, AcmeError> {
+        let reply = self.post(url, None, soon()).await?;
+        Authorization::from_raw(url, reply.json::<RawAuthorization>()?)
+    }
+
+    /// Value for the `_acme-challenge` TXT record. RFC 8555 section 8.4.
+    pub fn key_authorization_dns01(&self, challenge: &Challenge) -> String {
+        self.key.dns01_value(&challenge.token)
+    }
+
+    /// Tells the CA that the record is there to be seen.
+    pub async fn answer(&self, challenge: &Challenge) -> Result<(), AcmeError> {
+        self.post(&challenge.url, Some(&json!({})), soon()).await?;
+        Ok(())
+    }
+
+    /// Asks until the authorization is valid, refused, or `deadline` has come.
+    pub async fn await_authorization(
+        &self,
+        authorization: &Authorization,
+        deadline: Instant,
+    ) -> Result<(), AuthorizationError> {
+        let name = || authorization.name.clone();
+        let request = |source| match source {
+            AcmeError::Deadline { .. } => AuthorizationError::Undecided { name: name() },
+            source => AuthorizationError::Request { name: name(), source },
+        };
+        let mut backoff = Backoff::new(FIRST_POLL, LONGEST_POLL, deadline);
+        loop {
+            let reply = self.post(&authorization.url, None, deadline).await.map_err(request)?;
+            let raw = reply.json::<RawAuthorization>().map_err(request)?;
+            let now = Authorization::from_raw(&authorization.url, raw).map_err(request)?;
+            match now.status {
+                AuthorizationStatus::Valid => return Ok(()),
+                AuthorizationStatus::Pending => {}
+                _ => {
+                    let problem = Box::new(now.problem().cloned().unwrap_or_default());
+                    return Err(AuthorizationError::NotProven { name: name(), problem });
+                }
+            }
+            if !backoff.pause(reply.retry_after()).await {
+                return Err(AuthorizationError::Undecided { name: name() });
+            }
+        }
+    }
+
+    /// Gives an authorization up, so that an aborted order leaves none pending.
+    pub async fn deactivate_authorization(&self, url: &str) -> Result<(), AcmeError> {
+        self.post(url, Some(&json!({"status": "deactivated"})), soon()).await?;
+        Ok(())
+    }
+
+    /// Waits until the order is ready, hands the CSR in, and waits until the certificate is there.
+    pub async fn finalize(&self, order: &Order, csr_der: &[u8], deadline: Instant) -> Result<Order, AcmeError> {
+        let ready = self.await_order(&order.url, OrderStatus::Pending, deadline).await?;
+        if ready.status == OrderStatus::Ready {
+            let payload = json!({"csr": BASE64URL_NOPAD.encode(csr_der)});
+            self.post(&ready.finalize, Some(&payload), deadline).await?;
+        }
+        self.await_order(&order.url, OrderStatus::Processing, deadline).await
+    }
+
+    async fn await_order(&self, url: &str, passing: OrderStatus, deadline: Instant) -> Result<Order, AcmeError> {
+        let mut backoff = Backoff::new(FIRST_POLL, LONGEST_POLL, deadline);
+        loop {
+            let reply = self.post(url, None, deadline).await?;
+            let order = Order { url: url.to_owned(), ..reply.json()? };
+            if order.status == OrderStatus::Invalid {
+                let problem = Box::new(order.error.unwrap_or_default());
+                return Err(AcmeError::OrderInvalid { url: url.to_owned(), problem });
+            }
+            if order.status != passing {
+                return Ok(order);
+            }
+            if !backoff.pause(reply.retry_after()).await {
+                return Err(AcmeError::Deadline { url: url.to_owned(), waiting_for: "the order" });
+            }
+        }
+    }
+
+    /// Downloads the chain of a valid order; of several, the first issued below `preferred_chain`, else the CA's own
+    /// choice.
+    pub async fn certificate(
+        &self,
+        order: &Order,
+        preferred_chain: Option<&str>,
+    ) -> Result<CertificateChain, AcmeError> {
+        let url = order
+            .certificate
+            .as_deref()
+            .ok_or_else(|| AcmeError::Malformed { url: order.url.clone(), what: "the order names no certificate" })?;
+        let reply = self.post(url, None, soon()).await?;
+        let chain = CertificateChain::from_reply(&reply)?;
+        let Some(wanted) = preferred_chain.filter(|wanted| !chain.has_issuer(wanted)) else { return Ok(chain) };
+        for other in alternates(&reply.headers) {
+            let other = CertificateChain::from_reply(&self.post(&other, None, soon()).await?)?;
+            if other.has_issuer(wanted) {
+                return Ok(other);
+            }
+        }
+        Ok(chain)
+    }
+
+    /// Revokes a certificate of this account; `reason` is a code of RFC 5280 section 5.3.1.
+    pub async fn revoke(&self, der: &[u8], reason: Option<u8>) -> Result<(), AcmeError> {
+        self.post(&self.client.directory.revoke_cert, Some(&revocation(der, reason)), soon()).await?;
+        Ok(())
+    }
+
+    async fn post(&self, url: &str, payload: Option<&Value>, deadline: Instant) -> Result<Reply, AcmeError> {
+        self.client.post(Signer::Account(&self.key, &self.url), url, payload, deadline).await
+    }
+}
+
+const FIRST_POLL: Duration = Duration::from_millis(500);
+const LONGEST_POLL: Duration = Duration::from_secs(10);
+/// For a request and its retries, where the caller names no deadline.
+const REQUEST_PERIOD: Duration = Duration::from_secs(90);
+
+fn soon() -> Instant {
+    Instant::now() + REQUEST_PERIOD
+}
+
+fn revocation(der: &[u8], reason: Option<u8>) -> Value {
+    let mut payload = json!({"certificate": BASE64URL_NOPAD.encode(der)});
+    if let Some(reason) = reason {
+        payload["reason"] = json!(reason);
+    }
+    payload
+}

@@ -1,0 +1,448 @@
+//! Requests to the CA: nonces, retries, Retry-After, and what can go wrong (RFC 8555 section 6).
+
+use std::error::Error as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+use tokio::time::Instant;
+
+use super::jws::{KeyError, Signer};
+use super::problem::{Problem, ProblemKind};
+use crate::backoff::Backoff;
+
+/// How the CA is reached.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// PEM certificates trusted besides the system's.
+    pub ca_bundle_pem: Option<Vec<u8>>,
+    /// The `User-Agent` (RFC 8555 section 6.1 demands one).
+    pub user_agent: String,
+    /// For one attempt of one request.
+    pub request_timeout: Duration,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            ca_bundle_pem: None,
+            user_agent: concat!("acmite/", env!("CARGO_PKG_VERSION")).to_owned(),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The CA's answer to one request.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) url: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Reply {
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, AcmeError> {
+        serde_json::from_slice(&self.body).map_err(|source| AcmeError::NotJson { url: self.url.clone(), source })
+    }
+
+    pub(super) fn location(&self) -> Result<String, AcmeError> {
+        let text = header_text(&self.headers, header::LOCATION)
+            .ok_or_else(|| AcmeError::Malformed { url: self.url.clone(), what: "it has no Location header" })?;
+        Ok(text.to_owned())
+    }
+
+    pub(super) fn retry_after(&self) -> Duration {
+        retry_after(&self.headers).unwrap_or_default()
+    }
+}
+
+/// The connection pool and nonce pool of one CA.
+#[derive(Debug)]
+pub(super) struct Http {
+    client: reqwest::Client,
+    nonces: Mutex<Vec<String>>,
+    sent: AtomicU64,
+}
+
+impl Http {
+    pub(super) fn new(options: &HttpOptions) -> Result<Self, AcmeError> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(&options.user_agent)
+            .timeout(options.request_timeout)
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(pem) = &options.ca_bundle_pem {
+            let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| AcmeError::BadCaBundle)?;
+            if roots.is_empty() {
+                return Err(AcmeError::BadCaBundle);
+            }
+            builder = builder.tls_certs_merge(roots);
+        }
+        let client = builder.build().map_err(|source| AcmeError::NoTls { source })?;
+        Ok(Self { client, nonces: Mutex::default(), sent: AtomicU64::new(0) })
+    }
+
+    /// An unsigned GET, for the directory and renewal information.
+    pub(super) async fn fetch(&self, url: &str, deadline: Instant) -> Result<Reply, AcmeError> {
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
+        loop {
+            let failed = match self.send(Method::GET, url, None, deadline).await {
+                Ok((status, reply)) if status.is_success() => return Ok(reply),
+                Ok((status, reply)) => refused(status, &reply),
+                Err(error) => error,
+            };
+            retry_or(failed, &mut backoff, Repeat::Safe).await?;
+        }
+    }
+
+    /// A signed POST; `payload` is `None` for POST-as-GET.
+    pub(super) async fn post(
+        &self,
+        new_nonce: &str,
+        signer: Signer<'_>,
+        url: &str,
+        payload: Option<&Value>,
+        deadline: Instant,
+    ) -> Result<Reply, AcmeError> {
+        let repeat = if payload.is_none() { Repeat::Safe } else { Repeat::IfUnsent };
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
+        let mut bad_nonces = 0;
+        loop {
+            let failed = match self.post_once(new_nonce, signer, url, payload, deadline).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            if failed.problem().is_some_and(|p| p.kind() == ProblemKind::BadNonce) && bad_nonces < MOST_BAD_NONCES {
+                bad_nonces += 1;
+                continue;
+            }
+            retry_or(failed, &mut backoff, repeat).await?;
+        }
+    }
+
+    async fn post_once(
+        &self,
+        new_nonce: &str,
+        signer: Signer<'_>,
+        url: &str,
+        payload: Option<&Value>,
+        deadline: Instant,
+    ) -> Result<Reply, AcmeError> {
+        let nonce = self.nonce(new_nonce, deadline).await?;
+        let body = signer.body(url, &nonce, payload).map_err(AcmeError::Key)?;
+        let (status, reply) = self.send(Method::POST, url, Some(body), deadline).await?;
+        if status.is_success() { Ok(reply) } else { Err(refused(status, &reply)) }
+    }
+
+    async fn nonce(&self, new_nonce: &str, deadline: Instant) -> Result<String, AcmeError> {
+        if let Some(nonce) = self.pooled_nonce() {
+            return Ok(nonce);
+        }
+        let (status, reply) = self.send(Method::HEAD, new_nonce, None, deadline).await?;
+        if !status.is_success() {
+            return Err(refused(status, &reply));
+        }
+        // Not through the pool: a request running beside this one could take it.
+        header_text(&reply.headers, REPLAY_NONCE)
+            .map(str::to_owned)
+            .ok_or_else(|| AcmeError::Malformed { url: new_nonce.to_owned(), what: "it has no Replay-Nonce header" })
+    }
+
+    fn pooled_nonce(&self) -> Option<String> {
+        self.nonces.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop()
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        body: Option<Vec<u8>>,
+        deadline: Instant,
+    ) -> Result<(StatusCode, Reply), AcmeError> {
+        let number = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        let started = Instant::now();
+        let mut request = self.client.request(method.clone(), url);
+        if let Some(body) = body {
+            request = request.header(header::CONTENT_TYPE, "application/jose+json").body(body);
+        }
+        let exchange = async {
+            let response = request.send().await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok((status, headers, response.bytes().await?))
+        };
+        let done = tokio::time::timeout_at(deadline, exchange).await;
+        let (status, headers, body) = done
+            .map_err(|_| AcmeError::Deadline { url: url.to_owned(), waiting_for: "an answer" })?
+            .map_err(|source| unreachable_ca(url, source))?;
+        tracing::debug!(number, %method, url, status = status.as_u16(), took = ?started.elapsed(), "ACME request");
+        let reply = Reply { url: url.to_owned(), headers, body };
+        if method != Method::HEAD
+            && let Some(nonce) = header_text(&reply.headers, REPLAY_NONCE)
+        {
+            self.nonces.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(nonce.to_owned());
+        }
+        Ok((status, reply))
+    }
+}
+
+const REPLAY_NONCE: header::HeaderName = header::HeaderName::from_static("replay-nonce");
+/// At 50% bad nonces one request in 2^30 fails.
+const MOST_BAD_NONCES: u32 = 30;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Safe,
+    IfUnsent,
+}
+
+/// Sleeps and returns, when trying again makes sense; else hands `failed` back.
+async fn retry_or(failed: AcmeError, backoff: &mut Backoff, repeat: Repeat) -> Result<(), AcmeError> {
+    let at_least = match &failed {
+        AcmeError::Unreachable { source, .. } if repeat == Repeat::Safe || source.is_connect() => Duration::ZERO,
+        AcmeError::Refused { status: 429 | 503, retry_after: Some(after), .. } => *after,
+        AcmeError::Refused { status: 502..=504, .. } if repeat == Repeat::Safe => Duration::ZERO,
+        _ => return Err(failed),
+    };
+    if Instant::now() + at_least >= backoff.deadline() || !backoff.pause(at_least).await {
+        return Err(failed);
+    }
+    Ok(())
+}
+
+fn refused(status: StatusCode, reply: &Reply) -> AcmeError {
+    let problem = serde_json::from_slice(&reply.body).unwrap_or_default();
+    AcmeError::Refused {
+        url: reply.url.clone(),
+        status: status.as_u16(),
+        problem: Box::new(problem),
+        retry_after: retry_after(&reply.headers),
+    }
+}
+
+fn unreachable_ca(url: &str, source: reqwest::Error) -> AcmeError {
+    let (url, source) = (url.to_owned(), source.without_url());
+    if is_trust_failure(&source) {
+        AcmeError::Untrusted { url, source }
+    } else {
+        AcmeError::Unreachable { url, source }
+    }
+}
+
+fn is_trust_failure(error: &reqwest::Error) -> bool {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        // An io::Error's source skips the error it wraps.
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = cause.downcast_ref().or_else(|| wrapped.and_then(|w| w.downcast_ref()));
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}
+
+fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Both forms of RFC 9110 section 10.2.3; a date is counted from the reply's own `Date`, so that clocks may differ.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = header_text(headers, header::RETRY_AFTER)?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| OffsetDateTime::parse(text, &Rfc2822).ok();
+    let now = header_text(headers, header::DATE).and_then(date).unwrap_or_else(OffsetDateTime::now_utc);
+    Some((date(text)? - now).try_into().unwrap_or_default())
+}
+
+/// A request the CA did not fulfil.
+#[derive(Debug, thiserror::Error)]
+pub enum AcmeError {
+    /// No answer.
+    #[error("the CA cannot be reached at {url}")]
+    Unreachable {
+        /// What was asked.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The CA's server certificate is not trusted here.
+    #[error("the TLS certificate of {url} is not trusted")]
+    Untrusted {
+        /// What was asked.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The file of `--ca-bundle`.
+    #[error("the CA bundle holds no readable PEM certificate")]
+    BadCaBundle,
+    /// TLS could not be set up on this machine.
+    #[error("TLS could not be set up")]
+    NoTls {
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The CA said no.
+    #[error("the CA refused with status {status}: {problem}")]
+    Refused {
+        /// What was asked.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// Its words; empty if it sent none.
+        problem: Box<Problem>,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// Not the JSON RFC 8555 asks for.
+    #[error("the reply of {url} is not what RFC 8555 says")]
+    NotJson {
+        /// What was asked.
+        url: String,
+        /// Where it differs.
+        source: serde_json::Error,
+    },
+    /// Something is missing in the reply.
+    #[error("the reply of {url} is not what RFC 8555 says: {what}")]
+    Malformed {
+        /// What was asked.
+        url: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The CA lacks what was asked of it.
+    #[error("the CA does not offer {what}")]
+    NotOffered {
+        /// The feature.
+        what: &'static str,
+    },
+    /// The order ended without a certificate.
+    #[error("the order {url} became invalid: {problem}")]
+    OrderInvalid {
+        /// The order.
+        url: String,
+        /// The CA's words; empty if it sent none.
+        problem: Box<Problem>,
+    },
+    /// Time is up.
+    #[error("the time is up, still waiting for {waiting_for} from {url}")]
+    Deadline {
+        /// What was asked.
+        url: String,
+        /// What had not come.
+        waiting_for: &'static str,
+    },
+    /// The key could not sign.
+    #[error("the request could not be signed")]
+    Key(#[source] KeyError),
+}
+
+impl AcmeError {
+    /// The CA's problem document, where it sent one.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Refused { problem, .. } | Self::OrderInvalid { problem, .. } => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// What the user can do next.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "check the directory URL, the network and any proxy, then try again",
+            Self::Untrusted { .. } => "for a private CA give its root certificate with --ca-bundle",
+            Self::BadCaBundle => "give --ca-bundle a file of PEM certificates (BEGIN CERTIFICATE)",
+            Self::NoTls { .. } => "install the system's root certificates (package ca-certificates)",
+            Self::Refused { problem, .. } | Self::OrderInvalid { problem, .. } => problem.kind().remedy(),
+            Self::NotJson { .. } | Self::Malformed { .. } => "check that the directory URL is that of an ACME CA",
+            Self::NotOffered { .. } => "leave the option out or choose another CA",
+            Self::Deadline { .. } => "try again later, or with a longer timeout",
+            Self::Key(_) => "restore the account key from a copy, or register a new account",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::super::jws::{AccountKey, AccountKeyType};
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, "120".parse().expect("a value"));
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(120)));
+        headers.insert(header::DATE, "Sun, 06 Nov 1994 08:49:37 GMT".parse().expect("a value"));
+        headers.insert(header::RETRY_AFTER, "Sun, 06 Nov 1994 08:50:37 GMT".parse().expect("a value"));
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(60)));
+    }
+
+    /// Takes only the nonce of its last reply, and refuses the first `refusals` POSTs.
+    async fn ca_that_refuses_nonces(listener: TcpListener, refusals: usize) {
+        let mut posts = 0;
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut request = vec![0; 16384];
+            let mut have = 0;
+            while !complete(&request[..have]) {
+                have += stream.read(&mut request[have..]).await.expect("a request");
+            }
+            let text = String::from_utf8_lossy(&request[..have]).into_owned();
+            let is_post = text.starts_with("POST");
+            let expected = format!("nonce{posts}");
+            posts += usize::from(is_post);
+            let good = is_post && posts > refusals && nonce_of(&text) == expected;
+            let (status, body) = match (is_post, good) {
+                (true, false) => ("400 Bad", r#"{"type":"urn:ietf:params:acme:error:badNonce","detail":"no"}"#),
+                (true, true) => ("200 OK", "{}"),
+                (false, _) => ("200 OK", ""),
+            };
+            let reply = format!(
+                "HTTP/1.1 {status}\r\nreplay-nonce: nonce{posts}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(reply.as_bytes()).await.expect("sent");
+        }
+    }
+
+    fn complete(request: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(request);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+        let length = head.to_lowercase().lines().find_map(|l| l.strip_prefix("content-length: ")?.parse().ok());
+        body.len() >= length.unwrap_or(0)
+    }
+
+    fn nonce_of(request: &str) -> String {
+        let body: Value = serde_json::from_str(request.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
+        let protected = body["protected"].as_str().expect("a header").as_bytes();
+        let protected = data_encoding::BASE64URL_NOPAD.decode(protected).expect("base64url");
+        let protected: Value = serde_json::from_slice(&protected).expect("JSON");
+        protected["nonce"].as_str().expect("a nonce").to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_bad_nonce_is_retried_with_the_one_the_refusal_brought() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(ca_that_refuses_nonces(listener, 12));
+        let http = Http::new(&HttpOptions::default()).expect("a client");
+        let key = AccountKey::generate(AccountKeyType::P256).expect("a key");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let reply = http.post(&format!("{base}/nonce"), Signer::Key(&key), &format!("{base}/x"), None, deadline).await;
+        assert!(reply.is_ok(), "{reply:?}");
+        assert_eq!(http.sent.load(Ordering::Relaxed), 14);
+    }
+}

@@ -1,0 +1,32 @@
+//! The ACME protocol (RFC 8555), one file an object; what to do with it is decided in `flow`.
+//!
+//! instant-acme is not used: its 0.8.5 tries a bad nonce three times, walks authorizations one after another, has P-256
+//! account keys only, no alternate chains, and hands a new account's key over only after the CA took it.
+
+pub mod problem;
+
+pub mod jws;
+
+pub mod http;
+
+pub mod directory;
+
+pub mod account;
+
+pub mod order;
+
+pub mod authorization;
+
+pub mod certificate;
+
+pub mod client;
+
+pub use account::{Account, ExternalAccount, Registration};
+pub use authorization::{Authorization, AuthorizationError, AuthorizationStatus, Challenge, ChallengeStatus};
+pub use certificate::CertificateChain;
+pub use client::{AccountHandle, AcmeClient};
+pub use directory::Directory;
+pub use http::{AcmeError, HttpOptions};
+pub use jws::{AccountKey, AccountKeyType, KeyError};
+pub use order::{Order, OrderOptions, OrderStatus};
+pub use problem::{Problem, ProblemKind};

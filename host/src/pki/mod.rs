@@ -1,0 +1,11 @@
+//! Certificate keys, signing requests, and what stands in a certificate.
+
+pub mod key;
+
+pub mod csr;
+
+pub mod leaf;
+
+pub use csr::{CsrError, csr_der};
+pub use key::{CertificateKey, CertificateKeyError, KeyType};
+pub use leaf::{Leaf, LeafError, is_chain};
