@@ -1,7 +1,7 @@
 //! acmite: an ACME (RFC 8555) client whose DNS providers are sandboxed WebAssembly components.
 //!
 //! A module imports only from a layer with a smaller number; folders of equal number never see each other; inside a
-//! folder a file sees only files to its left. `layers.rs` among the tests compares every `crate::` path with this table.
+//! folder, and in layer 0, a file sees only files to its left. `layers.rs` among the tests compares every `crate::` path with this table.
 //!
 //! ```text
 //! 2 config/    credentials

@@ -22,7 +22,10 @@ fn table(lib: &str) -> Table {
                 table.layers.insert(folder.into(), layer);
                 table.order.insert(folder.into(), files);
             }
-            None if layer == 0 => table.layers.extend(words.iter().map(|word| ((*word).to_owned(), 0))),
+            None if layer == 0 => {
+                table.layers.extend(words.iter().map(|word| ((*word).to_owned(), 0)));
+                table.order.insert(String::new(), words.iter().map(|word| (*word).to_owned()).collect());
+            }
             None => {}
         }
     }
@@ -35,6 +38,10 @@ fn breach(table: &Table, from: &[&str], path: &str) -> Option<String> {
     let layer = |name: &str| table.layers.get(name).copied();
     let (own, other) = (layer(from[0]), layer(to[0]));
     let (Some(own), Some(other)) = (own, other) else { return Some(format!("{path} is not in the table")) };
+    if from[0] != to[0] && own == 0 && other == 0 {
+        let position = |name| table.order[""].iter().position(|file| file == name);
+        return (position(to[0]) > position(from[0])).then(|| format!("{path} is not to the left of {}", from[0]));
+    }
     if from[0] != to[0] {
         return (other >= own).then(|| format!("{} (layer {own}) imports {path} (layer {other})", from.join("::")));
     }
@@ -88,6 +95,8 @@ fn modules_import_only_what_the_table_allows() {
 fn a_breach_is_seen() {
     let table = table("//! 1 plugin/    wire guard http\n//! 1 dns/ zone\n//! 0            name backoff\n");
     assert!(breach(&table, &["name"], "plugin::wire::Scope").is_some());
+    assert!(breach(&table, &["name"], "backoff::Backoff").is_some());
+    assert!(breach(&table, &["backoff"], "name::DnsName").is_none());
     assert!(breach(&table, &["dns", "zone"], "plugin::wire").is_some());
     assert!(breach(&table, &["plugin", "wire"], "plugin::http::Wire").is_some());
     assert!(breach(&table, &["plugin", "unlisted"], "plugin::wire").is_some());
