@@ -19,7 +19,7 @@ use crate::plugin::guard::facts::{Facts, Place};
 use crate::plugin::manifest::{Endpoint, Leaf, Manifest, Segment};
 use crate::plugin::template::{Piece, Template};
 use crate::plugin::tree::{self, Format};
-use crate::plugin::wire::{GuestRequest, Part, Scope};
+use crate::plugin::wire::{GuestRequest, Part, Scope, UNRESERVED};
 
 /// The guard of one call.
 #[derive(Debug)]
@@ -377,9 +377,6 @@ fn selected_texts(value: &Value, path: &str) -> Vec<String> {
 fn refuse(request: &GuestRequest, rule: &str) -> Refusal {
     Refusal { endpoint: request.endpoint.clone(), method: String::new(), rule: rule.to_owned() }
 }
-
-const UNRESERVED: &percent_encoding::AsciiSet =
-    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A request that may not be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

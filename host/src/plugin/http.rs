@@ -17,7 +17,7 @@ use crate::plugin::limits;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::secret::{Class, Secrets};
 use crate::plugin::tree;
-use crate::plugin::wire::GuestRequest;
+use crate::plugin::wire::{GuestRequest, UNRESERVED};
 
 /// The connections of one provider instance, shared by its calls.
 #[derive(Debug)]
@@ -250,9 +250,6 @@ fn encode_query(query: &[(String, String)]) -> String {
     let encode = |text| percent_encoding::utf8_percent_encode(text, UNRESERVED).to_string();
     query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
 }
-
-const UNRESERVED: &percent_encoding::AsciiSet =
-    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 struct RawReply {
     status: u16,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 use zeroize::Zeroizing;
 
+use crate::plugin::wire::UNRESERVED;
+
 /// Finds secret values in every common encoding.
 pub struct Scrubber {
     /// By first byte, the longest first.
@@ -117,8 +119,6 @@ fn base64_core(encoding: &data_encoding::Encoding, value: &[u8], skipped: usize)
 
 /// The shortest value that is looked for.
 pub const MIN_BYTES: usize = 6;
-const UNRESERVED: &percent_encoding::AsciiSet =
-    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ use rustls_pki_types::pem::PemObject;
 use zeroize::Zeroizing;
 
 use crate::plugin::scrub::Scrubber;
-use crate::plugin::wire::Part;
+use crate::plugin::wire::{Part, UNRESERVED};
 
 /// The secret fields of one provider instance.
 #[derive(Default)]
@@ -464,8 +464,6 @@ fn totp_code(key: &[u8], step: u64, digits: u32) -> String {
     format!("{:0width$}", number % 10u32.pow(digits), width = digits as usize)
 }
 
-const UNRESERVED: &percent_encoding::AsciiSet =
-    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const TOTP_STEP_SECONDS: u64 = 30;
 const TOTP_DIGITS: u32 = 6;
 const SECRETS_A_CALL: usize = 4096;

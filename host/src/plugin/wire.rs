@@ -79,3 +79,7 @@ pub struct GuestRequest {
     /// Computed values by sink, as "header:authorization".
     pub inject: Vec<(String, Vec<Part>)>,
 }
+
+/// What percent-encoding changes: all but A-Z a-z 0-9 - . _ ~ (RFC 3986 section 2.3).
+pub(super) const UNRESERVED: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
