@@ -1,18 +1,19 @@
-//! Authorizations and their challenges (RFC 8555 section 7.1.4, 7.5, 8).
+//! Authorizations (RFC 8555 section 7.1.4, 7.5).
 
 use serde::Deserialize;
 
+use super::challenge::{Challenge, ChallengeKind};
 use super::http::AcmeError;
 use super::problem::{Identifier, Problem};
-use crate::name::DnsName;
+use crate::name::{CertName, Host};
 
 /// The CA's record of whether the account may have certificates for a name.
 #[derive(Clone, Debug)]
 pub struct Authorization {
     /// Its URL.
     pub url: String,
-    /// The name, without `*.`.
-    pub name: DnsName,
+    /// The name, without `*.`, or the address.
+    pub name: Host,
     /// Whether it is for the names one level below.
     pub wildcard: bool,
     /// How far it is.
@@ -22,9 +23,10 @@ pub struct Authorization {
 }
 
 impl Authorization {
-    /// The dns-01 challenge, where the CA offers it.
-    pub fn dns01(&self) -> Option<&Challenge> {
-        self.challenges.iter().find(|challenge| challenge.kind == "dns-01")
+    /// The challenge of a kind, where the CA offers it.
+    pub fn challenge(&self, kind: ChallengeKind) -> Option<&Challenge> {
+        let kind = kind.to_string();
+        self.challenges.iter().find(|challenge| challenge.kind == kind)
     }
 
     /// What the CA found wrong.
@@ -33,9 +35,10 @@ impl Authorization {
     }
 
     pub(super) fn from_raw(url: &str, raw: RawAuthorization) -> Result<Self, AcmeError> {
-        let value = raw.identifier.value;
-        let name = DnsName::parse(value.strip_prefix("*.").unwrap_or(&value))
-            .map_err(|_| AcmeError::Malformed { url: url.to_owned(), what: "its identifier is no DNS name" })?;
+        let value = &raw.identifier.value;
+        let name = CertName::parse(value.strip_prefix("*.").unwrap_or(value))
+            .map(|name| name.base().clone())
+            .map_err(|_| AcmeError::Malformed { url: url.to_owned(), what: "its identifier is no name or address" })?;
         Ok(Self { url: url.to_owned(), name, wildcard: raw.wildcard, status: raw.status, challenges: raw.challenges })
     }
 }
@@ -68,38 +71,6 @@ pub enum AuthorizationStatus {
     Revoked,
 }
 
-/// One way to prove an authorization.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Challenge {
-    /// `dns-01` and others.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Where it is answered.
-    pub url: String,
-    /// How far it is.
-    pub status: ChallengeStatus,
-    /// The CA's random text; absent in kinds that have none.
-    #[serde(default)]
-    pub token: String,
-    /// What the CA found wrong.
-    #[serde(default)]
-    pub error: Option<Problem>,
-}
-
-/// RFC 8555 section 7.1.6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChallengeStatus {
-    /// Not answered.
-    Pending,
-    /// The CA is looking.
-    Processing,
-    /// Proven.
-    Valid,
-    /// Failed.
-    Invalid,
-}
-
 /// A name that was not proven.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorizationError {
@@ -107,7 +78,7 @@ pub enum AuthorizationError {
     #[error("the CA did not accept the proof for {name}: {problem}")]
     NotProven {
         /// The name.
-        name: DnsName,
+        name: Host,
         /// The CA's words; empty if it sent none.
         problem: Box<Problem>,
     },
@@ -115,13 +86,13 @@ pub enum AuthorizationError {
     #[error("the CA did not decide about {name} in time")]
     Undecided {
         /// The name.
-        name: DnsName,
+        name: Host,
     },
     /// The CA could not be asked.
     #[error("the CA could not be asked about {name}")]
     Request {
         /// The name.
-        name: DnsName,
+        name: Host,
         /// Why.
         source: AcmeError,
     },
@@ -129,7 +100,7 @@ pub enum AuthorizationError {
 
 impl AuthorizationError {
     /// The name concerned.
-    pub fn name(&self) -> &DnsName {
+    pub fn name(&self) -> &Host {
         match self {
             Self::NotProven { name, .. } | Self::Undecided { name } | Self::Request { name, .. } => name,
         }

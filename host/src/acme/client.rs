@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::account::{Account, Registration};
-use super::authorization::{Authorization, AuthorizationError, AuthorizationStatus, Challenge, RawAuthorization};
+use super::authorization::{Authorization, AuthorizationError, AuthorizationStatus, RawAuthorization};
 use super::certificate::{CertificateChain, alternates};
+use super::challenge::{Challenge, Token};
 use super::directory::Directory;
 use super::http::{AcmeError, Http, HttpOptions, Reply};
 use super::jws::{AccountKey, Signer};
@@ -109,12 +110,22 @@ impl AccountHandle {
         Authorization::from_raw(url, reply.json::<RawAuthorization>()?)
     }
 
-    /// Value for the `_acme-challenge` TXT record. RFC 8555 section 8.4.
-    pub fn key_authorization_dns01(&self, challenge: &Challenge) -> String {
-        self.key.dns01_value(&challenge.token)
+    /// What proves that this account asks (RFC 8555 section 8.1).
+    pub fn key_authorization(&self, token: &Token) -> String {
+        self.key.key_authorization(token.as_str())
     }
 
-    /// Tells the CA that the record is there to be seen.
+    /// Its digest, which stands in tls-alpn-01's certificate (RFC 8737 section 3).
+    pub fn key_authorization_digest(&self, token: &Token) -> [u8; 32] {
+        self.key.key_authorization_digest(token.as_str())
+    }
+
+    /// The digest as it stands in the `_acme-challenge` TXT record. RFC 8555 section 8.4.
+    pub fn dns01_value(&self, token: &Token) -> String {
+        self.key.dns01_value(token.as_str())
+    }
+
+    /// Tells the CA that the proof is there to be seen.
     pub async fn answer(&self, challenge: &Challenge) -> Result<(), AcmeError> {
         self.post(&challenge.url, Some(&json!({})), soon()).await?;
         Ok(())

@@ -10,29 +10,33 @@ use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use super::Global;
+use super::challenges::ChallengeArgs;
 use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
 use super::setup::{CaArgs, DnsArgs, duration, on_signals, open_state};
 use crate::acme::{AcmeClient, OrderOptions};
 use crate::dns::{PropagationCheck, PropagationOptions};
-use crate::flow::{self, AccountSetup, Dns01Options, Event, IssueRequest, Issued, Session};
+use crate::flow::{self, AccountSetup, Dns01Options, Event, IssueRequest, Issued, ProofOptions, Session};
 use crate::name::CertName;
 use crate::pki::KeyType;
 use crate::secure_file::read_private;
 
-/// Get a certificate, proving its names by DNS-01.
+/// Get a certificate, proving its names by DNS-01, HTTP-01 or TLS-ALPN-01.
 ///
 /// The certificate is stored as STATE-DIR/live/NAME/{cert,chain,fullchain,privkey}.pem.
 ///
 /// Examples:
 ///   acmite issue -d example.com -d '*.example.com' --dns-plugin cloudflare --email me@example.com --agree-tos
 ///   acmite issue -d example.com --dns-plugin cloudflare:work --credentials /etc/acmite/cloudflare.toml --server letsencrypt-staging --email me@example.com --agree-tos
+///   acmite issue -d example.com -d www.example.com --webroot /var/www/html --email me@example.com --agree-tos
+///   acmite issue -d '*.example.com' -d 192.0.2.1 --dns-plugin cloudflare --standalone --email me@example.com --agree-tos
 ///   acmite issue -d example.com -d example.org --dns-plugin rfc2136 --dns-plugin example.org=powerdns --email me@example.com --agree-tos
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// A name of the certificate, or `*.NAME` for all names one level below; may be repeated or separated by commas
+    /// A name of the certificate, `*.NAME` for all names one level below, or an IP address; may be repeated or separated
+    /// by commas
     #[arg(short, long = "domain", value_name = "NAME", required = true, value_delimiter = ',')]
     domains: Vec<CertName>,
     #[command(flatten)]
@@ -52,6 +56,8 @@ pub(super) struct Args {
     /// File of the binding's MAC key, base64url; must be the owner's alone
     #[arg(long, value_name = "FILE", requires = "eab_kid")]
     eab_hmac_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    challenges: ChallengeArgs,
     #[command(flatten)]
     providers: ProviderArgs,
     #[command(flatten)]
@@ -86,12 +92,6 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     let request = request(&args)?;
     let setup = account_setup(&args)?;
     let state = open_state(global)?;
-    if args.providers.plugins.is_empty() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "no provider is named; give --dns-plugin, and see `acmite plugin list` for those there are",
-        ));
-    }
     let providers = Providers::new(&state, &args.providers)?;
     providers.open_all()?;
     let dns = args.dns.open()?;
@@ -131,6 +131,14 @@ fn request(args: &Args) -> Result<IssueRequest, Failure> {
     let certificate = args.cert_name.clone().unwrap_or_else(|| names[0].base().to_string());
     let propagation =
         PropagationOptions { check: args.proof.propagation_check, timeout: args.proof.propagation_timeout };
+    let methods = args.challenges.methods(!args.providers.plugins.is_empty())?;
+    let chosen = methods.check(&names)?;
+    if args.providers.plugins.is_empty() && chosen.iter().any(|method| method.publishes()) {
+        return Err(Failure::new(
+            Exit::Usage,
+            "no provider is named; give --dns-plugin, and see `acmite plugin list` for those there are",
+        ));
+    }
     Ok(IssueRequest {
         server: args.ca.server.clone(),
         names,
@@ -138,7 +146,12 @@ fn request(args: &Args) -> Result<IssueRequest, Failure> {
         key_type: args.key_type,
         order: OrderOptions { profile: args.profile.clone(), ..OrderOptions::default() },
         preferred_chain: args.preferred_chain.clone(),
-        dns01: Dns01Options { propagation, ttl: args.proof.dns_ttl },
+        proof: ProofOptions {
+            methods,
+            dns01: Dns01Options { propagation, ttl: args.proof.dns_ttl },
+            http_port: args.challenges.http_port,
+            tls_port: args.challenges.tls_port,
+        },
     })
 }
 

@@ -8,6 +8,8 @@ pub mod setup;
 
 pub mod providers;
 
+pub mod challenges;
+
 mod issue;
 
 mod cleanup;

@@ -7,15 +7,33 @@ pub mod session;
 
 pub mod retry;
 
+pub mod method;
+
+pub mod proof;
+
 pub mod dns01;
+
+pub mod http01;
+
+pub mod tls_alpn01;
+
+pub mod prove;
 
 pub mod leftovers;
 
+pub mod account;
+
 pub mod issue;
 
+pub use account::{AccountSetup, AccountUseError};
 pub use cancel::{Cancel, Canceller, cancellation};
 pub use dns01::{Dns01Error, Dns01Options, ZoneFailure, ZoneFault};
 pub use event::Event;
-pub use issue::{AccountSetup, IssueError, IssueRequest, Issued, issue};
+pub use http01::Http01Error;
+pub use issue::{IssueError, IssueRequest, Issued, issue};
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
+pub use method::{Method, MethodError, Methods};
+pub use proof::{AnswerError, ChoiceError};
+pub use prove::{ProofError, ProofOptions};
 pub use session::{Instance, ProviderSource, Session, SourceError};
+pub use tls_alpn01::TlsAlpn01Error;

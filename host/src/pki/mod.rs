@@ -6,6 +6,9 @@ pub mod csr;
 
 pub mod leaf;
 
+pub mod validation;
+
 pub use csr::{CsrError, csr_der};
 pub use key::{CertificateKey, CertificateKeyError, KeyType};
 pub use leaf::{Leaf, LeafError, is_chain};
+pub use validation::{ValidationCertificate, ValidationCertificateError};
