@@ -1,6 +1,7 @@
 //! Loading, confining and calling providers.
 
 pub mod address;
+pub mod bundled;
 pub mod cache;
 pub mod dns_update;
 pub mod engine;

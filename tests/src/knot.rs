@@ -1,0 +1,33 @@
+//! Knot DNS.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
+
+use crate::name_server::{NameServer, TSIG_SECRET, zone_text};
+use crate::process::{free_port, peer};
+
+/// Knot with the zone example.test, which the key "acmite" may update by `algorithm`.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn knot(algorithm: &str) -> Option<NameServer> {
+    let program = peer("knotd")?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, port) = (folder.path().display().to_string(), free_port());
+    let configuration = format!(
+        "server:\n  rundir: {path}\n  listen: 127.0.0.1@{port}\n\
+         log:\n  - target: stderr\n    any: info\n\
+         key:\n  - id: acmite\n    algorithm: {algorithm}\n    secret: {TSIG_SECRET}\n\
+         acl:\n  - id: update\n    key: acmite\n    action: update\n\
+         \x20 - id: transfer\n    address: 127.0.0.1\n    action: transfer\n\
+         database:\n  storage: {path}/db\n\
+         zone:\n  - domain: example.test\n    storage: {path}\n    file: zone\n    acl: [update, transfer]\n"
+    );
+    std::fs::create_dir(folder.path().join("db")).expect("a folder");
+    std::fs::write(folder.path().join("zone"), zone_text(1, &["_acme-challenge IN TXT \"foreign\""])).expect("a zone");
+    std::fs::write(folder.path().join("knot.conf"), configuration).expect("a configuration");
+    let mut command = Command::new(program);
+    command.arg("-c").arg(folder.path().join("knot.conf"));
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Some(NameServer::start("Knot", command, folder, address, "example.test"))
+}
