@@ -22,7 +22,8 @@ impl OriginOverrides {
             let (place, target) = entry.split_once('=').ok_or_else(form)?;
             let (plugin, origin) = place.split_once('.').ok_or_else(form)?;
             let key = (plugin.trim().to_owned(), origin.trim().to_owned());
-            let url = loopback_url(target.trim()).ok_or_else(|| OverrideError::NotLoopback { entry: entry.to_owned() })?;
+            let url =
+                loopback_url(target.trim()).ok_or_else(|| OverrideError::NotLoopback { entry: entry.to_owned() })?;
             if overrides.insert(key, url).is_some() {
                 return Err(OverrideError::Twice { place: place.to_owned() });
             }
@@ -61,7 +62,9 @@ pub enum OverrideError {
         entry: String,
     },
     /// Leads elsewhere than to this machine.
-    #[error("{entry:?} does not lead to a mock on this machine; write http://127.0.0.1:PORT or http://[::1]:PORT, without path")]
+    #[error(
+        "{entry:?} does not lead to a mock on this machine; write http://127.0.0.1:PORT or http://[::1]:PORT, without path"
+    )]
     NotLoopback {
         /// As given.
         entry: String,
