@@ -41,7 +41,7 @@ pub fn powerdns() -> Option<PowerDns> {
     let api_url = format!("http://127.0.0.1:{api}");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, dns));
     let server = NameServer::start_when("PowerDNS", command, folder, address, || {
-        http::send("GET", &format!("{api_url}/api/v1/servers"), Some(("x-api-key", &api_key)), None, None).is_ok()
+        http::is_up(&format!("{api_url}/api/v1/servers"), Some(("x-api-key", &api_key)), None)
     });
     Some(PowerDns { server, api_url, api_key })
 }
