@@ -15,6 +15,7 @@ pub mod powerdns;
 pub mod pebble;
 pub mod step_ca;
 
+pub mod leak;
 pub mod openssl;
 pub mod proxy;
 

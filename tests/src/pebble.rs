@@ -22,11 +22,6 @@ impl Version {
     /// Both.
     pub const BOTH: [Self; 2] = [Self::Newest, Self::Debian];
 
-    /// The profile that tests name: without one the newest takes any at random.
-    pub fn profile(self) -> Option<&'static str> {
-        (self == Self::Newest).then_some("default")
-    }
-
     fn program(self) -> Option<PathBuf> {
         match self {
             Self::Newest => or_skip("the newest Pebble", Some(built_peers().join("pebble")).filter(|p| p.is_file())),
@@ -58,8 +53,8 @@ impl Default for Options {
 /// A running Pebble.
 pub struct Pebble {
     process: Process,
-    /// Which it is.
-    pub version: Version,
+    /// The profile to be named: without one the newest takes any at random.
+    pub profile: Option<&'static str>,
     /// Its directory.
     pub directory: String,
     /// The file for `--ca-bundle`.
@@ -104,7 +99,8 @@ pub fn pebble(version: Version, dns: SocketAddr, options: &Options) -> Option<Pe
         http::is_up(&directory, None, Some(&pair.root))?;
         http::is_up(&format!("{management}/roots/0"), None, Some(&pair.root))
     });
-    Some(Pebble { process, version, directory, ca_bundle, management, root_pem: pair.root })
+    let profile = (version == Version::Newest).then_some("default");
+    Some(Pebble { process, profile, directory, ca_bundle, management, root_pem: pair.root })
 }
 
 impl Pebble {

@@ -47,6 +47,15 @@ impl Scene {
         scene
     }
 
+    /// Writes another API key of PowerDNS into the credentials file.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn change_api_key(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.credentials()).expect("the credentials");
+        std::fs::write(self.credentials(), text.replace(from, to)).expect("written");
+    }
+
     /// Who may read the credentials file.
     ///
     /// # Panics
@@ -112,7 +121,7 @@ pub trait Ca {
 impl Ca for Pebble {
     fn arguments(&self) -> Vec<String> {
         let mut arguments = server(&self.directory, &self.ca_bundle);
-        if let Some(profile) = self.version.profile() {
+        if let Some(profile) = self.profile {
             arguments.extend(["--profile".to_owned(), profile.to_owned()]);
         }
         arguments
