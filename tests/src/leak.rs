@@ -76,7 +76,12 @@ mod tests {
             std::fs::create_dir(folder.path().join("inner")).expect("a folder");
             let file = folder.path().join("inner/file");
             std::fs::write(&file, &text).expect("written");
-            assert_eq!(files_with(folder.path(), secret, &[]), [file.clone()], "{}", String::from_utf8_lossy(&text));
+            assert_eq!(
+                files_with(folder.path(), secret, &[]),
+                std::slice::from_ref(&file),
+                "{}",
+                String::from_utf8_lossy(&text)
+            );
             assert_eq!(files_with(folder.path(), b"another secret", &[]), Vec::<PathBuf>::new());
             assert_eq!(files_with(folder.path(), secret, &[file]), Vec::<PathBuf>::new());
         }

@@ -1,5 +1,6 @@
 //! Many runs at once in one zone.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use acmite_tests::acmite::Running;
@@ -37,12 +38,15 @@ fn twenty_runs_wait_side_by_side_in_one_zone_and_lose_nothing() {
     assert_eq!(peer.server.txt("_acme-challenge.shared.example.test").expect("an answer").len(), 1 + BY_CNAME);
     drop(laggard);
     let _twin = peer.twin("example.test");
+    let mut accounts = BTreeSet::new();
     for (number, run) in runs.into_iter().enumerate() {
-        run.finish().expect_code(0);
+        let events = run.finish().expect_code(0).events();
+        accounts.extend(events.iter().filter(|one| one["event"] == "account").map(|one| one["url"].to_string()));
         let name = format!("run{number}.example.test");
         let certificate = openssl::verify(&scene.live(&name), &ca.issuing_root());
         assert_eq!(openssl::dns_names(&certificate), [name]);
     }
+    assert_eq!(accounts.len(), 1, "{accounts:?}");
     assert_eq!(peer.server.all_txt("example.test"), FOREIGN);
     assert_eq!(scene.journal(), Vec::<PathBuf>::new());
 }
