@@ -1,6 +1,7 @@
 //! The rfc2136 provider, compiled and in the sandbox, against real name servers.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use acmite::plugin::overrides::OriginOverrides;
 use acmite::plugin::provider::{CallFault, Provider, Published};
 use acmite::plugin::told::ErrorKind;
 use acmite::plugin::wire::TxtRecord;
@@ -17,7 +18,7 @@ fn provider(server: &NameServer, algorithm: &str, secret: &str) -> Provider {
     ];
     let settings = settings.map(|(name, value)| (name.to_owned(), value)).to_vec();
     let secrets = vec![("tsig_secret".to_owned(), secret.as_bytes().to_vec().into())];
-    Provider::new(plugins::load("rfc2136"), settings, secrets, &[]).unwrap()
+    Provider::new(plugins::load("rfc2136"), settings, secrets, &[], &OriginOverrides::default()).unwrap()
 }
 
 fn record(name: &str, value: &str) -> TxtRecord {

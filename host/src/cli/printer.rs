@@ -98,6 +98,12 @@ impl Printer {
         }
     }
 
+    /// A question, for people only; the answer is the caller's to read.
+    pub fn ask(&self, question: &str) {
+        let mut out = io::stderr().lock();
+        write!(out, "{}", visible(question)).and_then(|()| out.flush()).unwrap_or_default();
+    }
+
     fn json_event(&self, event: &Event) {
         let Ok(mut json) = serde_json::to_value(event) else { return };
         json["elapsed_ms"] = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).into();

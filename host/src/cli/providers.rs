@@ -18,9 +18,11 @@ use crate::plugin::bundled;
 use crate::plugin::cache::CompiledCache;
 use crate::plugin::engine::new_engine;
 use crate::plugin::loader::{LoadError, Loaded, Loader};
+use crate::plugin::overrides::OriginOverrides;
 use crate::plugin::provider::{Provider, ProviderError};
 use crate::store::StateDir;
 use crate::store::journal::{Entry, PluginRef};
+use crate::store::plugin_pins::{PinError, PluginPins};
 
 /// Which provider publishes the records, and with which credential.
 #[derive(Args, Clone, Debug, Default)]
@@ -102,13 +104,22 @@ impl fmt::Display for Spec {
     }
 }
 
+/// Where tests lead origins; [`MOCKS`] is for them and for the lab only.
+fn mocks() -> Result<OriginOverrides, Failure> {
+    let text = std::env::var(MOCKS).unwrap_or_default();
+    OriginOverrides::parse(&text).map_err(|error| Failure::new(Exit::Configuration, format!("{MOCKS}: {error}")))
+}
+
+const MOCKS: &str = "ACMITE_LAB_ORIGINS";
+
 /// Loads the providers of one run, each once.
 pub struct Providers {
     loader: Loader,
-    installed: PathBuf,
+    installed: PluginPins,
     rules: Vec<Rule>,
     credentials: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
+    mocks: OriginOverrides,
     opened: Mutex<Opened>,
 }
 
@@ -122,10 +133,11 @@ impl Providers {
         let cache = CompiledCache::open(&state.cache_dir()).map_err(|error| Failure::of(Exit::State, &error))?;
         Ok(Self {
             loader: Loader::new(engine, Some(cache)),
-            installed: state.plugins_dir(),
+            installed: PluginPins::new(state),
             rules: args.plugins.clone(),
             credentials: args.credentials.as_deref().map(absolute),
             environment: std::env::vars_os().collect(),
+            mocks: mocks()?,
             opened: Mutex::default(),
         })
     }
@@ -151,7 +163,7 @@ impl Providers {
         let found = resolve(&manifest.fields, &sources)
             .map_err(|source| OpenError::Credentials { plugin: spec.to_string(), source: Box::new(source) })?;
         let reference = PluginRef { spec: spec.to_string(), sha256: loaded.inspected.sha256.clone() };
-        let provider = Provider::new(loaded, found.settings, found.secrets, &[])
+        let provider = Provider::new(loaded, found.settings, found.secrets, &[], &self.mocks)
             .map_err(|source| OpenError::Unusable { plugin: spec.to_string(), source })?;
         let instance = Arc::new(Instance { provider, reference, credentials: credentials.map(Path::to_owned) });
         opened.insert(key, instance.clone());
@@ -164,14 +176,19 @@ impl Providers {
         match spec {
             Spec::File(path) => self.loader.load_file(path).map_err(failed),
             Spec::Id { id, .. } => {
-                let installed = self.installed.join(format!("{id}.wasm"));
-                if installed.exists() {
-                    return self.loader.load_file(&installed).map_err(failed);
+                if let Some(component) = bundled::component(id) {
+                    return self.loader.load(component, id).map_err(failed);
                 }
-                let component = bundled::component(id).ok_or_else(|| OpenError::Unknown { id: id.clone() })?;
-                self.loader.load(component, id).map_err(failed)
+                let installed = self.installed.component(id).map_err(|source| OpenError::Pin { source })?;
+                let component = installed.ok_or_else(|| OpenError::Unknown { id: id.clone() })?;
+                self.loader.load(&component, id).map_err(failed)
             }
         }
+    }
+
+    /// A component that is not installed yet; `path` names it in errors.
+    pub fn load_bytes(&self, component: &[u8], path: &Path) -> Result<Loaded, Failure> {
+        Ok(self.loader.load(component, &path.display().to_string())?)
     }
 
     fn sources(&self, spec: &Spec, plugin_id: &str, file: Option<&Path>) -> CredentialSources {
@@ -209,26 +226,29 @@ impl ProviderSource for Providers {
     }
 }
 
-/// Id and place of every provider that can be named, by id; an installed one hides the bundled one.
-pub fn available(state: &StateDir) -> std::io::Result<Vec<(String, Place)>> {
-    let mut found: BTreeMap<String, Place> =
-        bundled::BUNDLED.iter().map(|(id, _)| ((*id).to_owned(), Place::Bundled)).collect();
-    for entry in std::fs::read_dir(state.plugins_dir())? {
-        let path = entry?.path();
-        if let (Some(stem), true) = (path.file_stem(), path.extension().is_some_and(|e| e == "wasm")) {
-            found.insert(stem.to_string_lossy().into_owned(), Place::Installed(path));
-        }
+/// Id and place of every provider that can be named, by id.
+pub fn available(state: &StateDir) -> Result<BTreeMap<String, Place>, PinError> {
+    let bundled = bundled::BUNDLED.iter().map(|(id, _)| ((*id).to_owned(), Place::Bundled));
+    let installed = PluginPins::new(state).all()?.into_keys().map(|id| (id, Place::Installed));
+    Ok(installed.chain(bundled).collect())
+}
+
+/// The component of a provider that can be named.
+pub fn component(state: &StateDir, id: &str) -> Result<Vec<u8>, OpenError> {
+    if let Some(component) = bundled::component(id) {
+        return Ok(component.to_vec());
     }
-    Ok(found.into_iter().collect())
+    let installed = PluginPins::new(state).component(id).map_err(|source| OpenError::Pin { source })?;
+    installed.ok_or_else(|| OpenError::Unknown { id: id.to_owned() })
 }
 
 /// Where a provider is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// In acmite itself.
     Bundled,
     /// In the state folder.
-    Installed(PathBuf),
+    Installed,
 }
 
 /// Why a provider cannot be used.
@@ -242,6 +262,12 @@ pub enum OpenError {
     Unknown {
         /// As it was named.
         id: String,
+    },
+    /// The installed ones cannot be used.
+    #[error("{}", chain(source))]
+    Pin {
+        /// Why not.
+        source: PinError,
     },
     /// No provider was named for this zone.
     #[error("no provider was named for {zone}; give --dns-plugin, or --dns-plugin {zone}=PLUGIN")]

@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod limits;
 pub mod loader;
 pub mod manifest;
+pub mod overrides;
 pub mod provider;
 pub mod scrub;
 pub mod secret;

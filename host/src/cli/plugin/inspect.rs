@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure, chain};
-use super::providers::{Place, Spec, available};
+use super::providers::{Spec, component};
 use super::setup::open_state;
 use super::{Global, Printer};
-use crate::plugin::bundled;
 use crate::plugin::inspect::{Inspected, inspect};
 
 /// Show what a provider is, needs and may do, without running it.
@@ -29,23 +28,13 @@ pub(super) fn run(args: &Args, global: &Global, printer: &Printer) -> Result<Exi
 }
 
 fn read(spec: &Spec, global: &Global) -> Result<Vec<u8>, Failure> {
-    let path = match spec {
-        Spec::File(path) => path.clone(),
+    match spec {
+        Spec::File(path) => std::fs::read(path)
+            .map_err(|error| Failure::new(Exit::Configuration, format!("could not read {}: {error}", path.display()))),
         Spec::Id { id, .. } => {
-            let state = open_state(global)?;
-            let found = available(&state).unwrap_or_default().into_iter().find(|(known, _)| known == id);
-            match found {
-                Some((_, Place::Installed(path))) => path,
-                Some((_, Place::Bundled)) => return Ok(bundled::component(id).unwrap_or_default().to_vec()),
-                None => {
-                    let text = format!("there is no plugin {id:?}; `acmite plugin list` shows those there are");
-                    return Err(Failure::new(Exit::Configuration, text));
-                }
-            }
+            component(&open_state(global)?, id).map_err(|error| Failure::of(Exit::Configuration, &error))
         }
-    };
-    std::fs::read(&path)
-        .map_err(|error| Failure::new(Exit::Configuration, format!("could not read {}: {error}", path.display())))
+    }
 }
 
 fn text(inspected: &Inspected, bytes: usize) -> String {

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
-use super::providers::{Place, available};
+use super::providers::{Place, available, component};
 use super::setup::open_state;
 use super::{Global, Printer};
-use crate::plugin::bundled;
 use crate::plugin::inspect::{Inspected, inspect};
+use crate::store::StateDir;
 
 /// List the providers that can be named after --dns-plugin.
 ///
@@ -17,9 +17,8 @@ pub(in crate::cli) struct Args {}
 
 pub(super) fn run(_args: &Args, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
     let state = open_state(global)?;
-    let found = available(&state)
-        .map_err(|error| Failure::new(Exit::State, format!("could not list the installed plugins: {error}")))?;
-    let rows: Vec<(String, Value)> = found.iter().map(|(id, place)| row(id, place)).collect();
+    let found = available(&state).map_err(|error| Failure::of(Exit::State, &error))?;
+    let rows: Vec<(String, Value)> = found.iter().map(|(id, place)| row(&state, id, *place)).collect();
     let lines: Vec<&str> = rows.iter().map(|(line, _)| line.as_str()).collect();
     let json: Vec<&Value> = rows.iter().map(|(_, json)| json).collect();
     let text = if lines.is_empty() {
@@ -31,12 +30,12 @@ pub(super) fn run(_args: &Args, global: &Global, printer: &Printer) -> Result<Ex
     Ok(Exit::Done)
 }
 
-fn row(id: &str, place: &Place) -> (String, Value) {
+fn row(state: &StateDir, id: &str, place: Place) -> (String, Value) {
     let from = match place {
         Place::Bundled => "bundled",
-        Place::Installed(_) => "installed",
+        Place::Installed => "installed",
     };
-    match look_at(id, place) {
+    match look_at(state, id) {
         Ok(Inspected { manifest, sha256, .. }) => (
             format!("{id:<14} {:<8} {from:<9} {}", manifest.version, manifest.name),
             json!({"id": id, "version": manifest.version, "name": manifest.name, "from": from, "sha256": sha256}),
@@ -45,10 +44,7 @@ fn row(id: &str, place: &Place) -> (String, Value) {
     }
 }
 
-fn look_at(id: &str, place: &Place) -> Result<Inspected, String> {
-    let inspected = match place {
-        Place::Bundled => inspect(bundled::component(id).unwrap_or_default()),
-        Place::Installed(path) => inspect(&std::fs::read(path).map_err(|error| error.to_string())?),
-    };
-    inspected.map_err(|error| super::exit::chain(&error))
+fn look_at(state: &StateDir, id: &str) -> Result<Inspected, String> {
+    let component = component(state, id).map_err(|error| error.to_string())?;
+    inspect(&component).map_err(|error| super::exit::chain(&error))
 }
