@@ -11,37 +11,22 @@ use crate::process::{free_port, peer};
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
 pub fn bind(algorithm: &str) -> Option<NameServer> {
-    let key = format!("key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n");
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-    let zone = zone_text(1, &["_acme-challenge IN TXT \"foreign\""]);
-    start(address, &key, &[("example.test", zone, "update-policy { grant acmite zonesub TXT; };")])
-}
-
-/// BIND at `address` with zones that nobody can change: the server that never shows what is published elsewhere.
-///
-/// # Panics
-/// If it cannot be started; under CI=true also if it is not there.
-pub fn frozen(address: SocketAddr, zones: &[(&str, String)]) -> Option<NameServer> {
-    let zones: Vec<_> = zones.iter().map(|(name, text)| (*name, text.clone(), "")).collect();
-    start(address, "", &zones)
-}
-
-fn start(address: SocketAddr, key: &str, zones: &[(&str, String, &str)]) -> Option<NameServer> {
     let program = peer("named")?;
     let folder = tempfile::tempdir().expect("a folder");
-    let (path, ip, port) = (folder.path().display().to_string(), address.ip(), address.port());
-    let mut configuration = format!(
-        "{key}options {{ directory \"{path}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }};\n\
+    let (path, port) = (folder.path().display().to_string(), free_port());
+    let configuration = format!(
+        "key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n\
+         options {{ directory \"{path}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
          pid-file none; session-keyfile none; recursion no; dnssec-validation no; allow-transfer {{ any; }};\n\
-         notify no; }};\ncontrols {{ }};\n"
+         notify no; }};\n\
+         controls {{ }};\n\
+         zone \"example.test\" {{ type primary; file \"zone\"; update-policy {{ grant acmite zonesub TXT; }}; }};\n"
     );
-    for (zone, text, rights) in zones {
-        std::fs::write(folder.path().join(zone), text).expect("a zone");
-        configuration.push_str(&format!("zone \"{zone}\" {{ type primary; file \"{zone}\"; {rights} }};\n"));
-    }
+    std::fs::write(folder.path().join("zone"), zone_text(1, &["_acme-challenge IN TXT \"foreign\""])).expect("a zone");
     let file = folder.path().join("named.conf");
     std::fs::write(&file, configuration).expect("a configuration");
     let mut command = Command::new(program);
     command.arg("-g").arg("-c").arg(file).args(["-n", "1"]);
-    Some(NameServer::start("BIND", command, folder, address, zones[0].0))
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Some(NameServer::start("BIND", command, folder, address, "example.test"))
 }

@@ -1,6 +1,6 @@
 //! Knot DNS.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 
 use crate::name_server::{NameServer, TSIG_SECRET, zone_text};
@@ -11,23 +11,37 @@ use crate::process::{free_port, peer};
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
 pub fn knot(algorithm: &str) -> Option<NameServer> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    start(address, algorithm, &zone_text(1, &["_acme-challenge IN TXT \"foreign\""]))
+}
+
+/// Knot at 127.0.0.2 as the second server of the zone example.test, whose first one is `primary`; it knows no way to it,
+/// and so never shows what is published there.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn laggard(primary: &NameServer) -> Option<NameServer> {
+    let address = SocketAddr::new(IpAddr::from([127, 0, 0, 2]), primary.address.port());
+    start(address, "hmac-sha256", &zone_text(2, &[]))
+}
+
+fn start(address: SocketAddr, algorithm: &str, zone: &str) -> Option<NameServer> {
     let program = peer("knotd")?;
     let folder = tempfile::tempdir().expect("a folder");
-    let (path, port) = (folder.path().display().to_string(), free_port());
+    let (path, ip, port) = (folder.path().display().to_string(), address.ip(), address.port());
     let configuration = format!(
-        "server:\n  rundir: {path}\n  listen: 127.0.0.1@{port}\n\
+        "server:\n  rundir: {path}\n  listen: {ip}@{port}\n\
          log:\n  - target: stderr\n    any: info\n\
          key:\n  - id: acmite\n    algorithm: {algorithm}\n    secret: {TSIG_SECRET}\n\
          acl:\n  - id: update\n    key: acmite\n    action: update\n\
-         \x20 - id: transfer\n    address: 127.0.0.1\n    action: transfer\n\
+         \x20 - id: transfer\n    address: 127.0.0.0/8\n    action: transfer\n\
          database:\n  storage: {path}/db\n\
          zone:\n  - domain: example.test\n    storage: {path}\n    file: zone\n    acl: [update, transfer]\n"
     );
     std::fs::create_dir(folder.path().join("db")).expect("a folder");
-    std::fs::write(folder.path().join("zone"), zone_text(1, &["_acme-challenge IN TXT \"foreign\""])).expect("a zone");
+    std::fs::write(folder.path().join("zone"), zone).expect("a zone");
     std::fs::write(folder.path().join("knot.conf"), configuration).expect("a configuration");
     let mut command = Command::new(program);
     command.arg("-c").arg(folder.path().join("knot.conf"));
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     Some(NameServer::start("Knot", command, folder, address, "example.test"))
 }
