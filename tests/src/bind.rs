@@ -11,10 +11,24 @@ use crate::process::{free_port, peer};
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
 pub fn bind(algorithm: &str) -> Option<NameServer> {
+    bind_zones(algorithm, &[("example.test".into(), vec!["_acme-challenge IN TXT \"foreign\"".into()])])
+}
+
+/// The same with other zones, each with lines of its own.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_zones(algorithm: &str, zones: &[(String, Vec<String>)]) -> Option<NameServer> {
     let key = format!("key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-    let zone = zone_text(1, &["_acme-challenge IN TXT \"foreign\""]);
-    start(address, &key, &[("example.test", zone, "update-policy { grant acmite zonesub TXT; };")])
+    let rights = "update-policy { grant acmite zonesub TXT; };";
+    let zones: Vec<_> =
+        zones.iter().map(|(zone, lines)| (zone.as_str(), zone_text(1, &borrowed(lines)), rights)).collect();
+    start(address, &key, &zones)
+}
+
+fn borrowed(lines: &[String]) -> Vec<&str> {
+    lines.iter().map(String::as_str).collect()
 }
 
 /// BIND at `address` with zones that nobody can change: the server that never shows what is published elsewhere.

@@ -11,23 +11,37 @@ use crate::process::{free_port, peer};
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
 pub fn knot(algorithm: &str) -> Option<NameServer> {
+    knot_zones(algorithm, &[("example.test".into(), vec!["_acme-challenge IN TXT \"foreign\"".into()])])
+}
+
+/// The same with other zones, each with lines of its own.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn knot_zones(algorithm: &str, zones: &[(String, Vec<String>)]) -> Option<NameServer> {
     let program = peer("knotd")?;
     let folder = tempfile::tempdir().expect("a folder");
     let (path, port) = (folder.path().display().to_string(), free_port());
-    let configuration = format!(
+    let mut configuration = format!(
         "server:\n  rundir: {path}\n  listen: 127.0.0.1@{port}\n\
          log:\n  - target: stderr\n    any: info\n\
          key:\n  - id: acmite\n    algorithm: {algorithm}\n    secret: {TSIG_SECRET}\n\
          acl:\n  - id: update\n    key: acmite\n    action: update\n\
          \x20 - id: transfer\n    address: 127.0.0.1\n    action: transfer\n\
          database:\n  storage: {path}/db\n\
-         zone:\n  - domain: example.test\n    storage: {path}\n    file: zone\n    acl: [update, transfer]\n"
+         zone:\n"
     );
     std::fs::create_dir(folder.path().join("db")).expect("a folder");
-    std::fs::write(folder.path().join("zone"), zone_text(1, &["_acme-challenge IN TXT \"foreign\""])).expect("a zone");
+    for (zone, lines) in zones {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        std::fs::write(folder.path().join(zone), zone_text(1, &lines)).expect("a zone");
+        configuration.push_str(&format!(
+            "  - domain: {zone}\n    storage: {path}\n    file: {zone}\n    acl: [update, transfer]\n"
+        ));
+    }
     std::fs::write(folder.path().join("knot.conf"), configuration).expect("a configuration");
     let mut command = Command::new(program);
     command.arg("-c").arg(folder.path().join("knot.conf"));
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    Some(NameServer::start("Knot", command, folder, address, "example.test"))
+    Some(NameServer::start("Knot", command, folder, address, &zones[0].0))
 }

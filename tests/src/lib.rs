@@ -19,3 +19,5 @@ pub mod openssl;
 pub mod proxy;
 
 pub mod acmite;
+
+pub mod conformance;
