@@ -1,0 +1,200 @@
+//! What may be asked of an origin and what it means, in checked types.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::plugin::template::Template;
+use crate::plugin::tree::Format;
+
+/// A place that takes a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sink {
+    /// Where.
+    pub place: SinkPlace,
+    /// As the manifest writes it: "header:authorization".
+    pub text: String,
+    /// By what.
+    pub fill: Fill,
+}
+
+/// Where a secret goes in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the parts of a request by their own names")]
+pub enum SinkPlace {
+    Header(String),
+    Query(String),
+    Body(String),
+    Cookie(String),
+}
+
+/// What fills a sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// The host, by this template.
+    Template(String),
+    /// The guest, by a computed secret of these classes.
+    Classes(Vec<String>),
+}
+
+/// What is cut out of a reply before the guest sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    /// "endpoint.name".
+    pub name: String,
+    /// Where it stands.
+    pub place: CapturePlace,
+    /// Whether it outlives the call.
+    pub for_run: bool,
+}
+
+/// Where a secret stands in a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the parts of a reply by their own names")]
+pub enum CapturePlace {
+    Body(String),
+    Header(String),
+    Cookie(String),
+}
+
+/// One request line and all that may stand in it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Id of the origin.
+    pub origin: String,
+    /// HTTP method.
+    pub method: String,
+    /// Segments of the path.
+    pub path: Vec<Segment>,
+    /// Query keys, with the value where it is fixed.
+    pub query: Vec<(String, Option<Template>)>,
+    /// Headers a guest may set beside the origin's.
+    pub headers: Vec<String>,
+    /// Whether there is a JSON body.
+    pub has_body: bool,
+    /// How the reply is read.
+    pub reply: Format,
+    /// Bytes of the largest reply.
+    pub reply_limit: usize,
+    /// Leaves of the body beside those of the effects, with what may stand there.
+    pub also: BTreeMap<String, Leaf>,
+    /// What must be the zone of the call.
+    pub zone: Option<Template>,
+    /// Zones that the reply shows.
+    pub zones: Option<ZoneFacts>,
+    /// Records that the reply shows.
+    pub rows: Option<Rows>,
+    /// What the reply shows completely.
+    pub covers: Option<Covers>,
+    /// The exact spelling of names in the request.
+    pub form: Option<Template>,
+    /// Statuses that say that nothing is there.
+    pub absent: Vec<u16>,
+    /// What the request does.
+    pub effects: Vec<Effect>,
+    /// Places for secrets beside the origin's.
+    pub sinks: Vec<Sink>,
+    /// What is cut out of the reply.
+    pub captures: Vec<Capture>,
+}
+
+/// A segment of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named for what fills it")]
+pub enum Segment {
+    Literal(String),
+    Variable(String),
+    Setting(String),
+}
+
+/// What may stand at a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "JSON's own types")]
+pub enum Leaf {
+    Number,
+    Text,
+    Bool,
+    /// A number of seconds, at most the greatest TTL of the call.
+    Ttl,
+}
+
+/// Zones in a reply.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the manifest's own keys")]
+pub struct ZoneFacts {
+    pub each: String,
+    pub id: Template,
+    pub name: Template,
+}
+
+/// Records in a reply or request.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// Path of the rows.
+    pub each: String,
+    /// The record's id.
+    pub id: Option<Template>,
+    /// The record's type.
+    pub kind: Template,
+    /// The record's name.
+    pub name: Template,
+    /// Path of the values in a row, where one row has several.
+    pub values: Option<String>,
+    /// The value; relative to the element of `values`, if there is one.
+    pub value: Template,
+    /// What else of a foreign value must stay as it was.
+    pub keep: Vec<Template>,
+}
+
+/// What a reply shows completely.
+#[derive(Clone, Debug)]
+pub enum Covers {
+    /// All TXT values at this name.
+    Name(Template),
+    /// All records of the zone.
+    Zone,
+}
+
+/// What a request would do.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    /// How.
+    pub op: OpRule,
+    /// To which records; `None`: to the record with `id`.
+    pub rows: Option<Rows>,
+    /// The id of the record.
+    pub id: Option<Template>,
+}
+
+/// The operation, fixed or by a place.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as the line above says")]
+pub enum OpRule {
+    Fixed(Op),
+    By(Template, BTreeMap<String, Op>),
+}
+
+/// What happens to records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Op {
+    /// These values are added.
+    Add,
+    /// These values are removed.
+    Delete,
+    /// The set becomes these values.
+    Replace,
+    /// The set is removed.
+    Clear,
+}
+
+pub(super) fn path_text(path: &[Segment]) -> String {
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Literal(text) => format!("/{text}"),
+            Segment::Variable(name) => format!("/{{{name}}}"),
+            Segment::Setting(name) => format!("/{{={name}}}"),
+        })
+        .collect()
+}
