@@ -14,9 +14,9 @@ use zeroize::Zeroizing;
 use crate::plugin::address::{self, FilteredResolver, Origin, OriginError};
 use crate::plugin::guard::{Admitted, CapturePlace, Fill, Guard, SinkPlace};
 use crate::plugin::limits;
-use crate::plugin::manifest::Manifest;
+use crate::plugin::manifest::{FillError, Manifest};
 use crate::plugin::secret::{Class, Secrets};
-use crate::plugin::tree;
+use crate::plugin::tree::{self, Format};
 use crate::plugin::wire::{GuestRequest, UNRESERVED};
 
 /// The connections of one provider instance, shared by its calls.
@@ -44,7 +44,7 @@ impl Wire {
         let mut gates = BTreeMap::new();
         let mut user_typed_hosts = HashSet::new();
         for (id, spec) in &manifest.origins {
-            let url = fill_settings(&spec.url, settings);
+            let url = spec.filled(settings).map_err(|source| WireError::Setting { id: id.clone(), source })?;
             let origin = address::parse_origin(&url, spec.user_typed)
                 .map_err(|source| WireError::Origin { id: id.clone(), source })?;
             if spec.user_typed {
@@ -199,6 +199,9 @@ fn prepare(wire: &Wire, secrets: &mut Secrets, admitted: &Admitted) -> Result<Pr
     if body.as_ref().is_some_and(|body| body.len() > REQUEST_BODY_BYTES) {
         return Err(format!("the body is larger than {REQUEST_BODY_BYTES} bytes"));
     }
+    if let (Some(content_type), Some(_)) = (content_type(admitted.body_format), &body) {
+        headers.insert(reqwest::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
     let url = wire.url(admitted, &encode_query(&query)).ok_or("the manifest lacks the origin")?;
     let method = reqwest::Method::from_bytes(admitted.method.as_bytes()).map_err(|_| "the method is not valid")?;
     Ok(Prepared { origin: admitted.origin.clone(), method, url: Zeroizing::new(url), headers, body })
@@ -211,11 +214,18 @@ fn plain_headers(admitted: &Admitted) -> Result<HeaderMap, String> {
         let value = HeaderValue::from_str(value).map_err(|_| format!("the value of header {name} is not valid"))?;
         headers.insert(name, value);
     }
-    if let (Some(content_type), Some(_)) = (admitted.content_type, &admitted.body) {
-        headers.insert(reqwest::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    }
     headers.insert(reqwest::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)
+}
+
+/// A signature may cover it, so it is always exactly this.
+fn content_type(format: Format) -> Option<&'static str> {
+    match format {
+        Format::Json => Some("application/json"),
+        Format::Xml => Some("application/xml"),
+        Format::Form => Some("application/x-www-form-urlencoded"),
+        Format::Text => None,
+    }
 }
 
 fn fill(secrets: &mut Secrets, admitted: &Admitted, sink: &str, fill: &Fill) -> Result<Zeroizing<Vec<u8>>, String> {
@@ -400,6 +410,14 @@ pub enum WireError {
         id: String,
         /// Why not.
         source: OriginError,
+    },
+    /// An origin lacks a setting, or a setting reaches beyond its place.
+    #[error("the origin {id:?} is not complete")]
+    Setting {
+        /// Its id in the manifest.
+        id: String,
+        /// What is wrong.
+        source: FillError,
     },
     /// The HTTP client could not be set up.
     #[error("could not set up the HTTP client")]

@@ -3,7 +3,9 @@
 mod checked;
 mod checked_endpoint;
 mod endpoint;
+mod origin;
 mod raw;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,8 +13,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use crate::plugin::manifest::endpoint::{
-    Capture, CapturePlace, Covers, Effect, Endpoint, Fill, Leaf, Op, OpRule, Rows, Segment, Sink, SinkPlace, ZoneFacts,
+    Capture, CapturePlace, Covers, Effect, Endpoint, Fill, Leaf, Op, OpRule, Rows, Segment, Shown, Sink, SinkPlace,
+    ZoneFacts,
 };
+pub use crate::plugin::manifest::origin::{FillError, OriginSpec};
 
 use crate::plugin::field::FieldSpec;
 use crate::plugin::manifest::endpoint::path_text;
@@ -36,6 +40,8 @@ pub struct Manifest {
     pub docs: String,
     /// The least privilege the credential needs at the provider.
     pub privilege: String,
+    /// What one record of the API holds.
+    pub semantics: Semantics,
     /// Settings and credentials.
     pub fields: Vec<FieldSpec>,
     /// Where requests go, by id.
@@ -50,21 +56,17 @@ pub struct Manifest {
     pub min_ttl: u32,
 }
 
-/// An origin as the manifest writes it.
-#[derive(Clone, Debug)]
-pub struct OriginSpec {
-    /// URL with at most one `{setting}`.
-    pub url: String,
-    /// Whether all of host and scheme are the user's setting.
-    pub user_typed: bool,
-    /// The headers a guest may set.
-    pub headers: Vec<String>,
-    /// Sink to what fills it.
-    pub sinks: Vec<Sink>,
-    /// Requests a second.
-    pub rate_per_second: f64,
-    /// Requests at a time.
-    pub concurrency: usize,
+/// What one record of the API holds, which decides how values are published and removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Semantics {
+    /// One value.
+    Record,
+    /// All values of a name and type.
+    Rrset,
+    /// All records of the zone.
+    Zone,
+    /// A fixed number of values at a name, written blindly; more values need rounds.
+    Slots(u8),
 }
 
 /// DNS UPDATE, as templates over plain settings.
@@ -87,12 +89,17 @@ impl Manifest {
         raw.checked()
     }
 
+    /// What other endpoints must write as this one's replies show it.
+    pub fn shown_by<'a>(&'a self, endpoint: &'a str) -> impl Iterator<Item = &'a Shown> {
+        self.endpoints.values().flat_map(|other| other.same.values()).filter(move |shown| shown.endpoint == endpoint)
+    }
+
     /// What it may do, a line each, as shown before it is used.
     pub fn permissions(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for endpoint in self.endpoints.values() {
             let origin = self.origins.get(&endpoint.origin).map_or("", |origin| origin.url.as_str());
-            lines.push(format!("may ask {} {origin}{}", endpoint.method, path_text(&endpoint.path)));
+            lines.push(format!("may ask {} {origin}{}{}", endpoint.method, path_text(&endpoint.path), endpoint.note()));
         }
         for (id, origin) in &self.origins {
             let own = self.endpoints.values().filter(|endpoint| endpoint.origin == *id).flat_map(|e| &e.sinks);

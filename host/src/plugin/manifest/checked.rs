@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::plugin::field::FieldSpec;
-use crate::plugin::manifest::endpoint::path_text;
-use crate::plugin::manifest::raw::{RawField, RawFill, RawManifest, RawOrigin};
-use crate::plugin::manifest::{CONTRACT, Fill, Manifest, ManifestError, OriginSpec, Sink, SinkPlace};
+use crate::plugin::manifest::raw::{RawField, RawFill, RawManifest};
+use crate::plugin::manifest::{CONTRACT, Fill, Manifest, ManifestError, Semantics, Sink, SinkPlace, rules};
 use crate::plugin::template::Template;
 
 impl RawManifest {
@@ -38,6 +37,7 @@ impl RawManifest {
             license: self.license,
             docs: self.docs,
             privilege: self.privilege,
+            semantics: semantics(self.semantics.as_deref())?,
             fields,
             origins,
             endpoints,
@@ -45,22 +45,21 @@ impl RawManifest {
             settle: Duration::from_millis(self.propagation.settle_ms),
             min_ttl: self.propagation.min_ttl.unwrap_or(1),
         };
-        check_distinct(&manifest)?;
+        rules::check(&manifest)?;
         Ok(manifest)
     }
 }
 
-/// Two endpoints with one request line would let a guest choose the weaker one.
-fn check_distinct(manifest: &Manifest) -> Result<(), ManifestError> {
-    let mut seen: BTreeMap<String, &String> = BTreeMap::new();
-    for (id, endpoint) in &manifest.endpoints {
-        let line = format!("{} {} {}", endpoint.origin, endpoint.method, path_text(&endpoint.path));
-        if let Some(other) = seen.insert(line, id) {
-            let message = format!("it has the same request line as endpoint {other}");
-            return Err(rule(&format!("endpoint.{id}.request"), &message));
-        }
+fn semantics(text: Option<&str>) -> Result<Semantics, ManifestError> {
+    let slots = |text: &str| text.strip_prefix("slots(")?.strip_suffix(')')?.parse().ok().filter(|&slots| slots > 0);
+    match text {
+        None | Some("record") => Ok(Semantics::Record),
+        Some("rrset") => Ok(Semantics::Rrset),
+        Some("zone") => Ok(Semantics::Zone),
+        Some(other) => slots(other)
+            .map(Semantics::Slots)
+            .ok_or_else(|| rule("semantics", "it is \"record\", \"rrset\", \"zone\" or \"slots(N)\"")),
     }
-    Ok(())
 }
 
 fn checked_field(name: String, raw: toml::Value) -> Result<FieldSpec, ManifestError> {
@@ -79,41 +78,15 @@ fn checked_field(name: String, raw: toml::Value) -> Result<FieldSpec, ManifestEr
         certbot: raw.certbot,
         lego: raw.lego,
         help: raw.help,
-        from: None,
+        from: raw.from.map(|from| source(&key, &from)).transpose()?,
     })
 }
 
-impl RawOrigin {
-    pub(super) fn checked(self, id: &str) -> Result<OriginSpec, ManifestError> {
-        let key = format!("origin.{id}");
-        let rate_per_second = self.rate_per_second.unwrap_or(DEFAULT_RATE);
-        if !(rate_per_second > 0.0 && rate_per_second <= 1000.0) {
-            return Err(rule(&key, "rate_per_second is above 0 and at most 1000"));
-        }
-        let user_typed = self.url.starts_with('{');
-        if !user_typed && !self.url.starts_with("https://") {
-            return Err(rule(&key, "url begins with https:// or is the user's setting"));
-        }
-        check_headers(&key, &self.headers)?;
-        Ok(OriginSpec {
-            user_typed,
-            url: self.url,
-            headers: self.headers,
-            sinks: checked_sinks(&key, self.secrets)?,
-            rate_per_second,
-            concurrency: self.concurrency.unwrap_or(DEFAULT_CONCURRENCY).clamp(1, 64),
-        })
-    }
-}
-
-pub(super) fn check_headers(key: &str, headers: &[String]) -> Result<(), ManifestError> {
-    let barred = |name: &&String| {
-        let name = name.to_ascii_lowercase();
-        BARRED_HEADERS.contains(&name.as_str()) || name.starts_with("proxy-") || name.contains("method")
-    };
-    match headers.iter().find(barred) {
-        Some(name) => Err(rule(key, &format!("the header {name:?} is the host's own or changes what a request does"))),
-        None => Ok(()),
+/// The field and the JSON pointer in it: "service_account#/private_key".
+fn source(key: &str, text: &str) -> Result<(String, String), ManifestError> {
+    match text.split_once('#') {
+        Some((field, pointer)) if pointer.starts_with('/') => Ok((field.to_owned(), pointer.to_owned())),
+        _ => Err(rule(key, "from is the name of a field, '#' and a JSON pointer")),
     }
 }
 
@@ -143,19 +116,3 @@ pub(super) fn template(key: &str, text: &str) -> Result<Template, ManifestError>
 pub(super) fn rule(key: &str, message: &str) -> ManifestError {
     ManifestError::Rule { key: key.to_owned(), message: message.to_owned() }
 }
-
-const BARRED_HEADERS: [&str; 11] = [
-    "host",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "connection",
-    "te",
-    "upgrade",
-    "cookie",
-    "accept-encoding",
-    "user-agent",
-    "expect",
-];
-const DEFAULT_RATE: f64 = 20.0;
-const DEFAULT_CONCURRENCY: usize = 4;

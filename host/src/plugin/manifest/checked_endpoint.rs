@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::plugin::manifest::checked::{check_headers, checked_sinks, rule, template};
+use crate::plugin::manifest::checked::{checked_sinks, rule, template};
+use crate::plugin::manifest::origin::checked_headers;
 use crate::plugin::manifest::raw::{RawEffect, RawEndpoint, RawOp, RawRows, RawZones};
 use crate::plugin::manifest::{
-    Capture, CapturePlace, Covers, Effect, Endpoint, ManifestError, Op, OpRule, OriginSpec, Rows, Segment, ZoneFacts,
+    Capture, CapturePlace, Covers, Effect, Endpoint, ManifestError, Op, OpRule, OriginSpec, Rows, Segment, Shown,
+    ZoneFacts,
 };
-use crate::plugin::template::{Piece, Template};
+use crate::plugin::template::Template;
 use crate::plugin::tree::Format;
 
 impl RawEndpoint {
@@ -25,27 +27,18 @@ impl RawEndpoint {
         if !reading && self.effect.is_empty() {
             return Err(rule(&key, "a method other than GET needs an effect, or `reads = true`"));
         }
-        check_headers(&key, &self.headers)?;
-        let has_body = match self.body.as_deref() {
-            None => false,
-            Some("json") => true,
-            Some(other) => return Err(rule(&key, &format!("body = {other:?} is not supported by this host yet"))),
-        };
-        let reply = match self.reply.as_deref() {
-            None | Some("json") => Format::Json,
-            Some("text" | "none") => Format::Text,
-            Some(other) => return Err(rule(&key, &format!("reply = {other:?} is not supported by this host yet"))),
-        };
-        let endpoint = Endpoint {
+        Ok(Endpoint {
             origin,
             method: method.to_owned(),
             path: path.split('/').map(segment).collect(),
             query: self.query.iter().map(|text| query_rule(&key, text)).collect::<Result<_, _>>()?,
-            headers: self.headers,
-            has_body,
-            reply,
+            headers: checked_headers(&key, &self.headers)?,
+            body: self.body.as_deref().map(|text| body_format(&key, text)).transpose()?,
+            reply: reply_format(&key, self.reply.as_deref().unwrap_or("json"))?,
             reply_limit: self.reply_limit_bytes.unwrap_or(DEFAULT_REPLY_BYTES).min(MAX_REPLY_BYTES),
             also: self.also,
+            fixed: self.fixed.iter().map(|(path, text)| fixed_leaf(&key, path, text)).collect::<Result<_, _>>()?,
+            same: self.same.iter().map(|(path, text)| same_leaf(&key, path, text)).collect::<Result<_, _>>()?,
             zone: self.zone.map(|text| template(&key, &text)).transpose()?,
             zones: self.zones.map(|raw| raw.checked(&key)).transpose()?,
             rows: self.rows.map(|raw| raw.checked(&key)).transpose()?,
@@ -55,42 +48,39 @@ impl RawEndpoint {
             effects: self.effect.into_iter().map(|raw| raw.checked(&key)).collect::<Result<_, _>>()?,
             sinks: checked_sinks(&key, self.secrets)?,
             captures: captures(&key, id, self.capture, self.capture_for_run)?,
-        };
-        check_cover(&key, &endpoint)?;
-        check_zone(&key, &endpoint)?;
-        Ok(endpoint)
+        })
     }
 }
 
-/// A covering read may not be narrowed by the guest.
-fn check_cover(key: &str, endpoint: &Endpoint) -> Result<(), ManifestError> {
-    let Some(covers) = &endpoint.covers else { return Ok(()) };
-    if endpoint.rows.is_none() {
-        return Err(rule(key, "covers needs rows"));
-    }
-    if !endpoint.also.is_empty() {
-        return Err(rule(key, "covers may have no free leaves in the body: they could narrow what is shown"));
-    }
-    let covered: Vec<&String> = match covers {
-        Covers::Zone => Vec::new(),
-        Covers::Name(template) => template
-            .0
-            .iter()
-            .filter_map(|piece| if let Piece::Query(name) = piece { Some(name) } else { None })
-            .collect(),
-    };
-    match endpoint.query.iter().find(|(name, fixed)| fixed.is_none() && !covered.contains(&name)) {
-        Some((name, _)) => Err(rule(key, &format!("covers needs a fixed value for the query key {name:?}"))),
-        None => Ok(()),
+fn body_format(key: &str, text: &str) -> Result<Format, ManifestError> {
+    match text {
+        "json" => Ok(Format::Json),
+        "xml" => Ok(Format::Xml),
+        "form" => Ok(Format::Form),
+        _ => Err(rule(key, "body is \"json\", \"xml\" or \"form\"")),
     }
 }
 
-/// What a request changes must be in the zone of the call.
-fn check_zone(key: &str, endpoint: &Endpoint) -> Result<(), ManifestError> {
-    let bound = endpoint.zone.is_some();
-    match (endpoint.rows.is_some() || !endpoint.effects.is_empty()) && !bound {
-        true => Err(rule(key, "rows and effect need `zone`, the place that names the zone")),
-        false => Ok(()),
+fn reply_format(key: &str, text: &str) -> Result<Format, ManifestError> {
+    match text {
+        "text" | "none" => Ok(Format::Text),
+        _ => {
+            body_format(key, text).map_err(|_| rule(key, "reply is \"json\", \"xml\", \"form\", \"text\" or \"none\""))
+        }
+    }
+}
+
+fn fixed_leaf(key: &str, path: &str, text: &str) -> Result<(String, Template), ManifestError> {
+    Ok((path.to_owned(), template(key, text)?))
+}
+
+/// "get:/Reply/@EmailType": a place in the reply of another endpoint.
+fn same_leaf(key: &str, path: &str, text: &str) -> Result<(String, Shown), ManifestError> {
+    match text.split_once(":/") {
+        Some((endpoint, shown)) => {
+            Ok((path.to_owned(), Shown { endpoint: endpoint.to_owned(), path: format!("/{shown}") }))
+        }
+        None => Err(rule(key, "same is the id of an endpoint, ':' and a path in its reply")),
     }
 }
 
@@ -150,6 +140,7 @@ impl RawRows {
             name: template(key, &self.name)?,
             values: self.values,
             value: template(key, &self.value)?,
+            ttl: self.ttl.map(|text| template(key, &text)).transpose()?,
             keep: self.keep.iter().map(|text| template(key, text)).collect::<Result<_, _>>()?,
         })
     }
@@ -180,6 +171,7 @@ impl RawEffect {
             name: self.name.ok_or_else(missing)?,
             values: self.values,
             value: self.value.unwrap_or_default(),
+            ttl: self.ttl,
             keep: self.keep,
         };
         Ok(Effect { op, rows: Some(rows.checked(key)?), id: None })

@@ -17,6 +17,7 @@ pub(super) struct RawManifest {
     pub(super) license: String,
     pub(super) docs: String,
     pub(super) privilege: String,
+    pub(super) semantics: Option<String>,
     #[serde(default)]
     pub(super) field: toml::map::Map<String, toml::Value>,
     #[serde(default)]
@@ -51,6 +52,7 @@ pub(super) struct RawField {
     #[serde(default)]
     pub(super) lego: Vec<String>,
     pub(super) help: String,
+    pub(super) from: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +88,10 @@ pub(super) struct RawEndpoint {
     pub(super) reply_limit_bytes: Option<usize>,
     #[serde(default)]
     pub(super) also: BTreeMap<String, Leaf>,
+    #[serde(default)]
+    pub(super) fixed: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) same: BTreeMap<String, String>,
     pub(super) zone: Option<String>,
     pub(super) zones: Option<RawZones>,
     pub(super) rows: Option<RawRows>,
@@ -123,6 +129,7 @@ pub(super) struct RawRows {
     pub(super) name: String,
     pub(super) values: Option<String>,
     pub(super) value: String,
+    pub(super) ttl: Option<String>,
     #[serde(default)]
     pub(super) keep: Vec<String>,
 }
@@ -138,6 +145,7 @@ pub(super) struct RawEffect {
     pub(super) name: Option<String>,
     pub(super) values: Option<String>,
     pub(super) value: Option<String>,
+    pub(super) ttl: Option<String>,
     #[serde(default)]
     pub(super) keep: Vec<String>,
 }
