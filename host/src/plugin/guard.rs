@@ -164,7 +164,7 @@ impl Guard {
         };
         let learned = facts::learn(&endpoint, &admitted.view(self), &tree, &zone);
         self.facts.show(&place, self.manifest.shown_by(&admitted.endpoint), &tree);
-        self.facts.take(&place.without_covered(&endpoint), learned);
+        self.facts.take(&place, learned);
         Ok(())
     }
 

@@ -106,6 +106,11 @@ impl Template {
 }
 
 impl Piece {
+    /// Whether the guest writes it.
+    pub fn is_of_request(&self) -> bool {
+        matches!(self.place(), Self::Path(_) | Self::Query(_) | Self::Header(_) | Self::Body(_) | Self::Row(_))
+    }
+
     fn place(&self) -> &Self {
         if let Self::Stripped(inner, _) = self { inner.place() } else { self }
     }

@@ -138,7 +138,10 @@ impl Case<'_> {
             value,
             attributes,
         };
-        let written = values.into_iter().map(record).collect();
+        let written: Vec<Record> = values.into_iter().map(record).collect();
+        if op != Op::Delete {
+            written.iter().try_for_each(|record| check_ttl(record, self.scope))?;
+        }
         Ok(Target { op, name, kind, written })
     }
 
@@ -154,7 +157,6 @@ impl Case<'_> {
 
     fn net(&self, target: Target) -> Result<Change, String> {
         let Target { op, name, kind, written } = target;
-        check_ttls(&written, self.scope, &[])?;
         let (added, removed, set) = match op {
             Op::Add => (written.clone(), Vec::new(), SetChange::Values),
             Op::Delete => (Vec::new(), written.clone(), SetChange::Values),
@@ -176,7 +178,6 @@ impl Case<'_> {
     fn rewritten(&self, written: Vec<Record>) -> Result<Vec<Change>, String> {
         let known = self.facts.zone(self.place).ok_or("the whole zone must be read before it is written")?;
         let (added, removed) = self.difference(known, &written)?;
-        check_ttls(&written, self.scope, known)?;
         let change = |record: &Record, added: Vec<Record>, removed: Vec<Record>| Change {
             id: None,
             kind: record.kind.clone(),
@@ -207,12 +208,12 @@ impl Case<'_> {
     }
 }
 
-/// A record's own TTL is capped, unless the record was there with it.
-fn check_ttls(written: &[Record], scope: &Scope, known: &[Record]) -> Result<(), String> {
-    let is_capped = |record: &&Record| record.attributes.ttl.as_ref().is_none_or(|ttl| is_ttl(ttl, scope.max_ttl));
-    match written.iter().filter(|record| !known.contains(record)).find(|record| !is_capped(record)) {
-        Some(record) => Err(format!("the TTL at {} is not a number of at most {}", record.name, scope.max_ttl)),
-        None => Ok(()),
+/// A foreign record's own TTL stays as it was; one of the call is capped.
+fn check_ttl(record: &Record, scope: &Scope) -> Result<(), String> {
+    let is_capped = record.attributes.ttl.as_ref().is_none_or(|ttl| is_ttl(ttl, scope.max_ttl));
+    match is_capped || !record.is_of(scope) {
+        true => Ok(()),
+        false => Err(format!("the TTL at {} is not a number of at most {}", record.name, scope.max_ttl)),
     }
 }
 
@@ -241,13 +242,14 @@ pub(super) fn check_covered(endpoint: &Endpoint, view: &RequestView<'_>) -> Resu
     check_form(endpoint.form.as_ref(), &plain_name(&spelled, zone), &spelled)
 }
 
+/// Where the manifest does not say how an API spells names, they are at least in lower case.
 fn check_form(form: Option<&Template>, name: &str, spelled: &str) -> Result<(), String> {
-    let Some(form) = form else { return Ok(()) };
     let lookup = |piece: &Piece| if *piece == Piece::Name { vec![name.to_owned()] } else { Vec::new() };
-    match form.render(&lookup).first().is_some_and(|exact| exact == spelled) {
-        true => Ok(()),
-        false => Err(format!("the name {spelled:?} is not spelled as `form` says")),
-    }
+    let is_exact = match form {
+        Some(form) => form.render(&lookup).first().is_some_and(|exact| exact == spelled),
+        None => !spelled.contains(|c: char| c.is_ascii_uppercase()),
+    };
+    if is_exact { Ok(()) } else { Err(format!("the name {spelled:?} is not spelled as `form` says")) }
 }
 
 /// Whether the call may make these changes.

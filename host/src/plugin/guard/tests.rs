@@ -1,3 +1,10 @@
+mod kit;
+mod records;
+mod rpc;
+mod sets;
+mod slots;
+mod zones;
+
 use super::*;
 use crate::plugin::wire::{Phase, TxtRecord};
 

@@ -26,6 +26,8 @@ pub(super) struct Place {
     pub(super) zone: Option<String>,
     /// Those of the path that do not name the zone.
     pub(super) variables: BTreeMap<String, String>,
+    /// Those of them that say which set is shown; the fact itself holds its name.
+    pub(super) naming: BTreeSet<String>,
 }
 
 impl RequestView<'_> {
@@ -53,12 +55,14 @@ impl RequestView<'_> {
 
     /// Where the request reads or writes.
     pub(super) fn place(&self, endpoint: &Endpoint) -> Place {
-        let naming: BTreeSet<&str> = endpoint.zone.iter().flat_map(path_variables).collect();
-        let variables = self.variables.iter().filter(|(name, _)| !naming.contains(name.as_str()));
+        let of_zone: BTreeSet<&str> = endpoint.zone.iter().flat_map(path_variables).collect();
+        let variables = self.variables.iter().filter(|(name, _)| !of_zone.contains(name.as_str()));
+        let covered = endpoint.covers.as_ref().and_then(Covers::name);
         Place {
             origin: endpoint.origin.clone(),
             zone: endpoint.zone.as_ref().and_then(|zone| self.texts(zone, None).into_iter().next()),
             variables: variables.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            naming: covered.into_iter().flat_map(path_variables).map(str::to_owned).collect(),
         }
     }
 }
@@ -74,7 +78,10 @@ fn path_variables(template: &Template) -> impl Iterator<Item = &str> {
 impl Place {
     /// Whether a set read here is the one that a request there writes.
     pub(super) fn is_of(&self, request: &Self) -> bool {
-        let same = |(name, value): (&String, &String)| request.variables.get(name) == Some(value);
+        let same = |(name, value): (&String, &String)| match request.variables.get(name) {
+            Some(other) => other == value,
+            None => self.naming.contains(name),
+        };
         self.origin == request.origin && self.zone == request.zone && self.variables.iter().all(same)
     }
 
@@ -84,14 +91,5 @@ impl Place {
         self.origin == request.origin
             && (request.zone.is_none() || self.zone == request.zone)
             && self.variables.iter().all(same)
-    }
-
-    /// Without the variables that say which set is shown: the fact itself holds its name.
-    pub(super) fn without_covered(mut self, endpoint: &Endpoint) -> Self {
-        let covered = endpoint.covers.as_ref().and_then(Covers::name);
-        covered.into_iter().flat_map(path_variables).for_each(|name| {
-            self.variables.remove(name);
-        });
-        self
     }
 }

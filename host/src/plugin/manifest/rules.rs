@@ -48,6 +48,13 @@ fn check_cover(key: &str, endpoint: &Endpoint) -> Result<(), ManifestError> {
     if !endpoint.also.is_empty() {
         return Err(rule(key, "covers may have no free leaves in the body: they could narrow what is shown"));
     }
+    let ends_freely = covers.name().and_then(|name| name.places().last()).is_some_and(Piece::is_of_request);
+    if ends_freely && endpoint.form.is_none() {
+        return Err(rule(
+            key,
+            "covers needs `form`, \"{name}\" or \"{name}.\": under the other an API may show nothing",
+        ));
+    }
     let is_covered = |name: &String| match covers {
         Covers::Zone => endpoint.zone.as_ref().is_some_and(|zone| reads_query(zone, name)),
         Covers::Name(template) => {
