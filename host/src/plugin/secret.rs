@@ -22,20 +22,29 @@ use crate::plugin::scrub::Scrubber;
 use crate::plugin::secret::functions::{digest_algorithm, hmac_algorithm, hmac_md5, signature_over, totp_code};
 use crate::plugin::wire::{Part, UNRESERVED};
 
-/// The secret fields of one provider instance.
+/// The secret fields of one provider instance, and the plain ones that templates put beside them.
 #[derive(Default)]
-pub struct CredentialSet(BTreeMap<String, Zeroizing<Vec<u8>>>);
+pub struct CredentialSet {
+    secrets: BTreeMap<String, Zeroizing<Vec<u8>>>,
+    settings: BTreeMap<String, String>,
+}
 
 impl CredentialSet {
     /// Takes the secret fields by name.
     pub fn new(fields: Vec<(String, Zeroizing<Vec<u8>>)>) -> Self {
-        Self(fields.into_iter().collect())
+        Self { secrets: fields.into_iter().collect(), settings: BTreeMap::new() }
+    }
+
+    /// Takes the plain fields too, for templates such as `{base64:user:password}`.
+    pub fn with_settings(mut self, settings: &[(String, String)]) -> Self {
+        self.settings = settings.iter().cloned().collect();
+        self
     }
 }
 
 impl fmt::Debug for CredentialSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.secrets.keys()).finish()
     }
 }
 
@@ -48,9 +57,12 @@ impl RunCaptures {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// Drops what the API no longer accepts; the endpoint that gives it must be asked anew.
-    pub fn forget(&self, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    /// Drops one of these values, which the API no longer accepts; a newer one stays.
+    fn forget(&self, name: &str, values: &[&[u8]]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.get(name).is_some_and(|value| values.contains(&value.as_slice())) {
+            kept.remove(name);
+        }
     }
 
     fn keep(&self, name: &str, value: Zeroizing<Vec<u8>>) {
@@ -185,13 +197,13 @@ impl Secrets {
     /// Finds the credentials, captures and placed values in what comes back.
     pub fn scrubber(&self) -> Scrubber {
         let run = self.run_captures.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = self.credentials.0.iter().chain(&self.captures).chain(run.iter());
+        let known = self.credentials.secrets.iter().chain(&self.captures).chain(run.iter());
         let placed = self.placed.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
         Scrubber::new(known.map(|(name, value)| (name.as_str(), value.as_slice())).chain(placed))
     }
 
     fn named(&self, name: &str) -> Option<(Zeroizing<Vec<u8>>, Class)> {
-        if let Some(value) = self.credentials.0.get(name) {
+        if let Some(value) = self.credentials.secrets.get(name) {
             return Some((value.clone(), Class::Raw(name.to_owned())));
         }
         let captured = self.captures.get(name).cloned().or_else(|| self.run_captures.find(name))?;

@@ -1,12 +1,15 @@
 //! What a manifest must not leave open.
 
 use crate::plugin::manifest::checked::rule;
-use crate::plugin::manifest::{Covers, Endpoint, Manifest, ManifestError, Op, OpRule, Segment, Semantics};
+use crate::plugin::manifest::{Covers, Endpoint, Fill, Manifest, ManifestError, Op, OpRule, Segment, Semantics, Sink};
 use crate::plugin::template::{Piece, Template};
 
 /// Checks what no key alone shows.
 pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
     check_settings(manifest)?;
+    for (id, origin) in &manifest.origins {
+        check_sinks(&format!("origin.{id}"), &origin.sinks, manifest)?;
+    }
     for (id, endpoint) in &manifest.endpoints {
         let key = format!("endpoint.{id}");
         check_cover(&key, endpoint)?;
@@ -14,7 +17,29 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
         check_numbers(&key, endpoint)?;
         check_blind(&key, endpoint, manifest)?;
         check_same(&key, endpoint, manifest)?;
+        check_sinks(&key, &endpoint.sinks, manifest)?;
         check_distinct(&key, id, endpoint, manifest)?;
+    }
+    Ok(())
+}
+
+/// A template is filled from fields and captures that there are.
+fn check_sinks(key: &str, sinks: &[Sink], manifest: &Manifest) -> Result<(), ManifestError> {
+    let captures = || manifest.endpoints.values().flat_map(|endpoint| &endpoint.captures);
+    let is_known = |name: &str| {
+        manifest.fields.iter().any(|field| field.name == name) || captures().any(|capture| capture.name == name)
+    };
+    let templates = sinks.iter().filter_map(|sink| match &sink.fill {
+        Fill::Template(template) => Some(template),
+        Fill::Classes(_) => None,
+    });
+    for place in templates.flat_map(|template| template.split('{').skip(1)) {
+        let (place, _) = place.split_once('}').ok_or_else(|| rule(key, "a '{' in secrets has no '}'"))?;
+        let mut names = place.strip_prefix("base64:").map_or_else(|| vec![place], |names| names.split(':').collect());
+        names.retain(|name| !name.is_empty());
+        if let Some(name) = names.into_iter().find(|name| !is_known(name)) {
+            return Err(rule(key, &format!("secrets names {name:?}, which is no field and no capture")));
+        }
     }
     Ok(())
 }

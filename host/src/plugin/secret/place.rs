@@ -24,7 +24,7 @@ impl Secrets {
         Ok(bytes)
     }
 
-    /// A manifest's template filled: literals, `{field}`, `{endpoint.capture}`, `{base64(a:b)}`.
+    /// A manifest's template filled: literals, `{field}`, `{endpoint.capture}`, `{base64:field:field}`.
     pub fn template(&mut self, template: &str) -> Result<Zeroizing<Vec<u8>>, PlaceError> {
         let mut filled = Zeroizing::new(Vec::new());
         let mut rest = template;
@@ -38,17 +38,44 @@ impl Secrets {
         Ok(filled)
     }
 
+    /// Drops the captures that a template was filled with: the API has refused them. They stay to be scrubbed.
+    pub fn reject(&mut self, template: &str) {
+        let names = template.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
+        for name in names {
+            if let Some(value) = self.captures.remove(name) {
+                self.scrub_too(name, value);
+            }
+            let placed: Vec<&[u8]> = self.placed.iter().map(|(_, value)| value.as_slice()).collect();
+            self.run_captures.forget(name, &placed);
+        }
+    }
+
     fn template_value(&mut self, name: &str) -> Result<Zeroizing<Vec<u8>>, PlaceError> {
-        if let Some(names) = name.strip_prefix("base64(").and_then(|rest| rest.strip_suffix(')')) {
-            let values: Vec<_> = names.split(':').map(|one| self.template_value(one)).collect::<Result<_, _>>()?;
-            let joined = Zeroizing::new(values.iter().map(|v| v.as_slice()).collect::<Vec<_>>().join(&b':'));
-            let encoded = Zeroizing::new(data_encoding::BASE64.encode(&joined).into_bytes());
-            self.scrub_too(names, encoded.clone());
-            return Ok(encoded);
+        if let Some(names) = name.strip_prefix("base64:") {
+            return self.base64_of(names);
+        }
+        if let Some(setting) = self.credentials.settings.get(name).filter(|setting| !setting.is_empty()) {
+            return Ok(Zeroizing::new(setting.clone().into_bytes()));
         }
         let (value, _) = self.named(name).filter(|(value, _)| !value.is_empty()).ok_or_else(|| unfilled(name))?;
         self.scrub_too(name, value.clone());
         Ok(value)
+    }
+
+    /// "user:password" by name, as basic authentication wants it; an empty name is an empty value.
+    fn base64_of(&mut self, names: &str) -> Result<Zeroizing<Vec<u8>>, PlaceError> {
+        let mut joined = Zeroizing::new(Vec::new());
+        for (index, name) in names.split(':').enumerate() {
+            if index > 0 {
+                joined.push(b':');
+            }
+            if !name.is_empty() {
+                joined.extend_from_slice(&self.template_value(name)?);
+            }
+        }
+        let encoded = Zeroizing::new(data_encoding::BASE64.encode(&joined).into_bytes());
+        self.scrub_too(names, encoded.clone());
+        Ok(encoded)
     }
 
     /// Keeps for the scrubber what leaves the host: these secrets and those that show within them.

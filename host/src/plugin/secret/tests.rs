@@ -72,7 +72,7 @@ fn a_sink_takes_only_its_classes() {
 fn templates_are_filled_from_fields_and_captures() {
     let mut secrets = secrets(&[("user", b"me"), ("password", b"open sesame")]);
     assert_eq!(
-        secrets.template("Basic {base64(user:password)}").expect("filled").as_slice(),
+        secrets.template("Basic {base64:user:password}").expect("filled").as_slice(),
         b"Basic bWU6b3BlbiBzZXNhbWU="
     );
     assert!(matches!(secrets.template("Bearer {token.access}"), Err(PlaceError::Unfilled { .. })));
@@ -236,16 +236,39 @@ fn a_signature_is_scrubbed_out_of_what_it_was_wrapped_in() {
 }
 
 #[test]
-fn a_forgotten_capture_is_gone_for_later_calls_and_still_scrubbed_in_this_one() {
+fn a_rejected_capture_is_gone_and_still_scrubbed_in_this_call() {
     let mut secrets = secrets(&[]);
     secrets.run_captures.keep("token.access", Zeroizing::new(b"old-access-token".to_vec()));
     secrets.template("Bearer {token.access}").expect("filled");
-    secrets.run_captures.forget("token.access");
+    secrets.reject("Bearer {token.access}");
     assert_eq!(secrets.credential("token.access"), Err(Fault::UnknownCredential));
     assert_eq!(secrets.scrubber().text("echo old-access-token"), "echo [token.access]");
     secrets.capture("token.access", Zeroizing::new(b"new-access-token".to_vec()), true);
     secrets.capture("token.access", Zeroizing::new(b"newer-access-token".to_vec()), true);
     assert_eq!(secrets.scrubber().text("new-access-token"), "[token.access]");
+}
+
+#[test]
+fn a_capture_that_another_call_has_renewed_is_not_dropped_with_the_old_one() {
+    let mut secrets = secrets(&[]);
+    secrets.run_captures.keep("token.access", Zeroizing::new(b"old-access-token".to_vec()));
+    secrets.template("Bearer {token.access}").expect("filled");
+    secrets.run_captures.keep("token.access", Zeroizing::new(b"new-access-token".to_vec()));
+    secrets.reject("Bearer {token.access}");
+    assert_eq!(secrets.template("{token.access}").expect("filled").as_slice(), b"new-access-token");
+}
+
+#[test]
+fn basic_authentication_takes_plain_fields_and_an_empty_password() {
+    let fields = vec![("key".to_owned(), Zeroizing::new(b"open-sesame".to_vec()))];
+    let set = CredentialSet::new(fields).with_settings(&[("user".to_owned(), "me".to_owned())]);
+    let mut secrets = Secrets::new(Arc::new(set), RunCaptures::default(), 0);
+    assert_eq!(secrets.template("{base64:user:key}").expect("filled").as_slice(), b"bWU6b3Blbi1zZXNhbWU=");
+    assert_eq!(secrets.template("{base64:key:}").expect("filled").as_slice(), b"b3Blbi1zZXNhbWU6");
+    assert_eq!(secrets.template("{user}:{key}").expect("filled").as_slice(), b"me:open-sesame");
+    assert!(matches!(secrets.template("{base64:nobody:key}"), Err(PlaceError::Unfilled { .. })));
+    assert_eq!(secrets.credential("user"), Err(Fault::UnknownCredential));
+    assert_eq!(secrets.scrubber().text("me bWU6b3Blbi1zZXNhbWU="), "me [user:key]");
 }
 
 #[test]
