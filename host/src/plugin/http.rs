@@ -447,3 +447,6 @@ pub enum WireError {
         source: reqwest::Error,
     },
 }
+
+#[cfg(test)]
+mod tests;
