@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod cache;
+pub mod compile;
 pub mod dns_update;
 pub mod engine;
 pub mod field;
