@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::hygiene::HygieneError;
 use crate::peers::{self, PeersError};
+use crate::plugins::PluginsError;
 
 /// Runs every step; the first that fails ends it.
 pub(crate) fn test(quick: bool) -> Result<(), StepError> {
@@ -28,7 +29,7 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
 }
 
 /// Providers are built for a target that a fresh toolchain does not have.
-fn ensure_target() -> Result<(), StepError> {
+pub(crate) fn ensure_target() -> Result<(), StepError> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let libraries = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
     let there = libraries.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir());
@@ -82,6 +83,9 @@ pub(crate) enum StepError {
     /// A peer is missing where none may be.
     #[error(transparent)]
     Peers(#[from] PeersError),
+    /// A provider was not built.
+    #[error(transparent)]
+    Plugins(#[from] PluginsError),
     /// A dependency breaks a rule.
     #[error(transparent)]
     Hygiene(#[from] HygieneError),
