@@ -218,7 +218,7 @@ impl AccountHandle {
     }
 }
 
-const FIRST_POLL: Duration = Duration::from_millis(500);
+const FIRST_POLL: Duration = Duration::from_millis(150);
 const LONGEST_POLL: Duration = Duration::from_secs(10);
 /// For a request and its retries, where the caller names no deadline.
 const REQUEST_PERIOD: Duration = Duration::from_secs(90);

@@ -15,6 +15,7 @@ use crate::plugin::address::{self, FilteredResolver, Origin, OriginError};
 use crate::plugin::guard::{Admitted, CapturePlace, Fill, Guard, SinkPlace};
 use crate::plugin::limits;
 use crate::plugin::manifest::{FillError, Manifest};
+use crate::plugin::overrides::OriginOverrides;
 use crate::plugin::secret::{Class, Secrets};
 use crate::plugin::tree::{self, Format};
 use crate::plugin::wire::{GuestRequest, UNRESERVED};
@@ -40,13 +41,18 @@ impl Wire {
         manifest: &Manifest,
         settings: &[(String, String)],
         roots: &[reqwest::Certificate],
+        overrides: &OriginOverrides,
     ) -> Result<Self, WireError> {
         let mut gates = BTreeMap::new();
         let mut user_typed_hosts = HashSet::new();
         for (id, spec) in &manifest.origins {
             let url = spec.filled(settings).map_err(|source| WireError::Setting { id: id.clone(), source })?;
-            let origin = address::parse_origin(&url, spec.user_typed)
+            let mut origin = address::parse_origin(&url, spec.user_typed)
                 .map_err(|source| WireError::Origin { id: id.clone(), source })?;
+            if let Some(mock) = overrides.replaced(&manifest.id, id, &origin.url) {
+                tracing::warn!(plugin = manifest.id, origin = id, %mock, "requests go to a mock instead of {url}");
+                origin = Origin { host: mock.host_str().unwrap_or_default().to_owned(), url: mock };
+            }
             if spec.user_typed {
                 user_typed_hosts.insert(origin.host.clone());
             }

@@ -1,6 +1,7 @@
 //! Loading, confining and calling providers.
 
 pub mod address;
+pub mod bundled;
 pub mod cache;
 pub mod compile;
 pub mod dns_update;
@@ -12,6 +13,7 @@ pub mod inspect;
 pub mod limits;
 pub mod loader;
 pub mod manifest;
+pub mod overrides;
 pub mod provider;
 pub mod scrub;
 pub mod secret;

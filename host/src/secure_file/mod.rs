@@ -1,9 +1,11 @@
 //! Files that others must neither read nor change: opened without surprises, written whole, locked.
 
+mod core_dump;
 mod lock;
 mod read;
 mod write;
 
+pub use core_dump::forbid_core_dumps;
 pub use lock::{FileLock, LockError};
 pub use read::{Policy, SecureReadError, read_private, read_private_with};
 pub use write::{SecureWriteError, create_private_dir, remove_durably, sync_dir, write_whole};

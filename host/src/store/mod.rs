@@ -4,6 +4,7 @@ pub mod account;
 pub mod certificate;
 pub mod journal;
 mod layout;
+pub mod plugin_pins;
 pub mod zone_lock;
 
 pub use layout::{StateDir, StateDirError};

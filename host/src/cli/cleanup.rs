@@ -1,0 +1,68 @@
+//! `acmite cleanup`.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::Global;
+use super::exit::{Exit, Failure};
+use super::printer::Printer;
+use super::providers::{ProviderArgs, Providers};
+use super::setup::{DnsArgs, on_signals, open_state};
+use crate::flow::{self, Event, Leftover, LeftoversReport, Session};
+
+/// Remove the records that crashed or interrupted runs left published.
+///
+/// Only what stands in the journal is removed, value by value; records of runs that are alive are left alone.
+///
+/// Example: acmite cleanup
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    providers: ProviderArgs,
+    #[command(flatten)]
+    dns: DnsArgs,
+}
+
+pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
+    let state = open_state(global)?;
+    let providers = Providers::new(&state, &args.providers)?;
+    let dns = args.dns.open()?;
+    let observe = |event: Event| printer.event(&event);
+    let session = Session {
+        state: &state,
+        dns: &dns,
+        resolvers: &args.dns.resolvers,
+        providers: &providers,
+        observe: &observe,
+        cancel: on_signals(printer)?,
+    };
+    let report = flow::remove_leftovers(&session).await?;
+    printer.result(&text(&report), &json(&report));
+    let clean = report.left.is_empty() && report.damaged.is_empty();
+    Ok(if clean { Exit::Done } else { Exit::LeftBehind })
+}
+
+fn text(report: &LeftoversReport) -> String {
+    if report.removed.is_empty() && report.left.is_empty() && report.damaged.is_empty() {
+        return "nothing was left behind".to_owned();
+    }
+    let removed = report.removed.iter().map(|one| format!("removed      {}", line(one)));
+    let left = report.left.iter().map(|one| format!("still there  {}: {}", line(one), one.why));
+    let damaged = report.damaged.iter().map(|one| format!("unreadable   {one}"));
+    removed.chain(left).chain(damaged).collect::<Vec<_>>().join("\n")
+}
+
+fn line(one: &Leftover) -> String {
+    format!("{} values in {} by {}", one.names.len(), one.zone, one.plugin)
+}
+
+fn json(report: &LeftoversReport) -> serde_json::Value {
+    let batch = |one: &Leftover| json!({"zone": one.zone, "plugin": one.plugin, "names": one.names, "why": one.why});
+    json!({
+        "event": "cleanup",
+        "removed": report.removed.iter().map(batch).collect::<Vec<_>>(),
+        "left": report.left.iter().map(batch).collect::<Vec<_>>(),
+        "unreadable": report.damaged.iter().map(|one| json!({"path": one.path, "set_aside": one.set_aside})).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,234 @@
+//! How a command ended, for scripts.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::acme::AcmeError;
+use crate::config::credentials::CredentialsError;
+use crate::dns::ResolverError;
+use crate::flow::{Dns01Error, IssueError, LeftoversError, ZoneFault};
+use crate::plugin::loader::LoadError;
+use crate::plugin::provider::{CallError, CallFault, ProviderError};
+use crate::plugin::told::ErrorKind;
+use crate::store::StateDirError;
+
+/// The exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed for a reason without a code of its own.
+    Failed = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// A file, setting or plugin cannot be used; nothing was contacted.
+    Configuration = 3,
+    /// The provider does not accept the credential, or the credential may not do this.
+    CredentialRefused = 4,
+    /// The CA refused.
+    CaRefused = 5,
+    /// Name servers did not show the records in time.
+    NotPropagated = 6,
+    /// The provider failed otherwise.
+    ProviderFailed = 7,
+    /// A zone was not found, or DNS does not answer.
+    Dns = 8,
+    /// The CA cannot be reached, or is no ACME CA.
+    CaUnreachable = 9,
+    /// The state folder or a file in it cannot be used.
+    State = 10,
+    /// The certificate is there, and records are left behind that `acmite cleanup` has to remove.
+    LeftBehind = 11,
+    /// Stopped by a signal.
+    Interrupted = 130,
+}
+
+/// The table for `--help`.
+pub const HELP: &str = "Exit codes:
+  0   done
+  1   failed for a reason that has no code of its own
+  2   the command line makes no sense
+  3   a file, setting or plugin cannot be used; nothing was contacted
+  4   the provider does not accept the credential, or the credential may not do this
+  5   the CA refused
+  6   name servers did not show the records in time
+  7   the provider failed otherwise
+  8   a zone was not found, or DNS does not answer
+  9   the CA cannot be reached, or is no ACME CA
+  10  the state folder or a file in it cannot be used
+  11  records are left behind; `acmite cleanup` and the next run try again
+  130 stopped by a signal";
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command failed, as it is shown.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What could not be done and why.
+    pub message: String,
+    /// What to do next, where the message does not say it.
+    pub remedy: Option<String>,
+}
+
+impl Failure {
+    /// With a message that says what to do.
+    pub fn new(exit: Exit, message: impl fmt::Display) -> Self {
+        Self { exit, message: message.to_string(), remedy: None }
+    }
+
+    /// With the message of an error and its causes.
+    pub fn of(exit: Exit, error: &(dyn Error + 'static)) -> Self {
+        Self::new(exit, chain(error))
+    }
+
+    fn with(self, remedy: &str) -> Self {
+        Self { remedy: Some(remedy.to_owned()), ..self }
+    }
+}
+
+/// An error with its causes, each said once.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// The failure that an error is, by its kind alone.
+macro_rules! failures {
+    ($($error:ty => $exit:expr;)*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::of($exit, &error)
+            }
+        })*
+    };
+}
+
+failures! {
+    StateDirError => Exit::State;
+    LeftoversError => Exit::State;
+    ResolverError => Exit::Dns;
+    CredentialsError => Exit::Configuration;
+    LoadError => Exit::Configuration;
+    ProviderError => Exit::Configuration;
+}
+
+impl From<AcmeError> for Failure {
+    fn from(error: AcmeError) -> Self {
+        Self::of(acme_exit(&error), &error).with(error.remedy())
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::of(call_exit(&error), &error)
+    }
+}
+
+impl From<IssueError> for Failure {
+    fn from(error: IssueError) -> Self {
+        let exit = issue_exit(&error);
+        let failure = Self::of(exit, &error);
+        match &error {
+            IssueError::Ca { source, .. } => failure.with(source.remedy()),
+            _ => failure,
+        }
+    }
+}
+
+fn issue_exit(error: &IssueError) -> Exit {
+    match error {
+        IssueError::Ca { source, .. } => acme_exit(source),
+        IssueError::TermsNotAgreed { .. } | IssueError::NoBinding => Exit::Usage,
+        IssueError::AccountUrl { .. } => Exit::CaUnreachable,
+        IssueError::Account(_) | IssueError::NoAccountKey | IssueError::AccountKey(_) | IssueError::Store(_) => {
+            Exit::State
+        }
+        IssueError::Proof(error) => proof_exit(error),
+        IssueError::Leaf(_) | IssueError::WrongCertificate { .. } => Exit::CaRefused,
+        IssueError::Key(_) | IssueError::KeyTask | IssueError::Csr(_) => Exit::Failed,
+    }
+}
+
+fn proof_exit(error: &Dns01Error) -> Exit {
+    match error {
+        Dns01Error::NotOffered { .. } => Exit::CaRefused,
+        Dns01Error::NoZone { .. } => Exit::Dns,
+        Dns01Error::NoProvider { .. } => Exit::Configuration,
+        Dns01Error::Interrupted => Exit::Interrupted,
+        Dns01Error::Zones { failures } => failures.first().map_or(Exit::Failed, |one| fault_exit(&one.fault)),
+    }
+}
+
+fn fault_exit(fault: &ZoneFault) -> Exit {
+    match fault {
+        ZoneFault::Journal(_) | ZoneFault::Lock(_) => Exit::State,
+        ZoneFault::Provider(error) => call_exit(error),
+        ZoneFault::NotSettled { .. } | ZoneFault::Propagation(_) => Exit::NotPropagated,
+        ZoneFault::Ca(error) => acme_exit(error),
+        ZoneFault::Refused { .. } => Exit::CaRefused,
+        ZoneFault::Interrupted => Exit::Interrupted,
+    }
+}
+
+fn call_exit(error: &CallError) -> Exit {
+    match &error.fault {
+        CallFault::Told(told) if matches!(told.kind, ErrorKind::Denied | ErrorKind::Forbidden) => {
+            Exit::CredentialRefused
+        }
+        _ => Exit::ProviderFailed,
+    }
+}
+
+fn acme_exit(error: &AcmeError) -> Exit {
+    match error {
+        AcmeError::Refused { .. } | AcmeError::OrderInvalid { .. } | AcmeError::NotOffered { .. } => Exit::CaRefused,
+        AcmeError::BadCaBundle | AcmeError::NoTls { .. } => Exit::Configuration,
+        AcmeError::Key(_) => Exit::State,
+        AcmeError::Unreachable { .. }
+        | AcmeError::Untrusted { .. }
+        | AcmeError::NotJson { .. }
+        | AcmeError::Malformed { .. }
+        | AcmeError::Deadline { .. } => Exit::CaUnreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_code() {
+        for exit in [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Configuration,
+            Exit::CredentialRefused,
+            Exit::CaRefused,
+            Exit::NotPropagated,
+            Exit::ProviderFailed,
+            Exit::Dns,
+            Exit::CaUnreachable,
+            Exit::State,
+            Exit::LeftBehind,
+            Exit::Interrupted,
+        ] {
+            let number = format!("  {:<3} ", exit as u8);
+            assert!(HELP.contains(&number), "{exit:?}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! `acmite issue`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::json;
+use time::format_description::well_known::Rfc3339;
+use zeroize::Zeroizing;
+
+use super::Global;
+use super::exit::{Exit, Failure};
+use super::printer::Printer;
+use super::providers::{ProviderArgs, Providers};
+use super::setup::{CaArgs, DnsArgs, duration, on_signals, open_state};
+use crate::acme::{AcmeClient, OrderOptions};
+use crate::dns::{PropagationCheck, PropagationOptions};
+use crate::flow::{self, AccountSetup, Dns01Options, Event, IssueRequest, Issued, Session};
+use crate::name::CertName;
+use crate::pki::KeyType;
+use crate::secure_file::read_private;
+
+/// Get a certificate, proving its names by DNS-01.
+///
+/// The certificate is stored as STATE-DIR/live/NAME/{cert,chain,fullchain,privkey}.pem.
+///
+/// Examples:
+///   acmite issue -d example.com -d '*.example.com' --dns-plugin cloudflare --email me@example.com --agree-tos
+///   acmite issue -d example.com --dns-plugin cloudflare:work --credentials /etc/acmite/cloudflare.toml --server letsencrypt-staging --email me@example.com --agree-tos
+///   acmite issue -d example.com -d example.org --dns-plugin rfc2136 --dns-plugin example.org=powerdns --email me@example.com --agree-tos
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    /// A name of the certificate, or `*.NAME` for all names one level below; may be repeated or separated by commas
+    #[arg(short, long = "domain", value_name = "NAME", required = true, value_delimiter = ',')]
+    domains: Vec<CertName>,
+    #[command(flatten)]
+    ca: CaArgs,
+    /// The certificate's name in the state folder [default: the first name]
+    #[arg(long, value_name = "NAME")]
+    cert_name: Option<String>,
+    /// Where the CA may write to about the account; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    email: Vec<String>,
+    /// Agree to the CA's terms of service
+    #[arg(long)]
+    agree_tos: bool,
+    /// Key id of an external account binding, from the CA's site
+    #[arg(long, value_name = "KID", requires = "eab_hmac_key_file")]
+    eab_kid: Option<String>,
+    /// File of the binding's MAC key, base64url; must be the owner's alone
+    #[arg(long, value_name = "FILE", requires = "eab_kid")]
+    eab_hmac_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    providers: ProviderArgs,
+    #[command(flatten)]
+    dns: DnsArgs,
+    #[command(flatten)]
+    proof: ProofArgs,
+    /// Type of the certificate's key: p256, p384, rsa2048, rsa3072 or rsa4096
+    #[arg(long, value_name = "TYPE", default_value = "p256")]
+    key_type: KeyType,
+    /// One of the profiles that the CA offers
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Take the chain with an issuer of this common name, where the CA offers several
+    #[arg(long, value_name = "NAME")]
+    preferred_chain: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct ProofArgs {
+    /// How long to wait until the name servers show the records, as 90, 90s or 5m
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    propagation_timeout: Duration,
+    /// Who must show the records before the CA is told to look: all authoritative servers, the resolvers, or none
+    #[arg(long, value_name = "all|resolver|none", default_value = "all")]
+    propagation_check: PropagationCheck,
+    /// TTL of the records in seconds; a provider may need more
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=3600))]
+    dns_ttl: u32,
+}
+
+pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
+    let request = request(&args)?;
+    let setup = account_setup(&args)?;
+    let state = open_state(global)?;
+    if args.providers.plugins.is_empty() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "no provider is named; give --dns-plugin, and see `acmite plugin list` for those there are",
+        ));
+    }
+    let providers = Providers::new(&state, &args.providers)?;
+    providers.open_all()?;
+    let dns = args.dns.open()?;
+    let cancel = on_signals(printer)?;
+    let observe = |event: Event| printer.event(&event);
+    let session = Session {
+        state: &state,
+        dns: &dns,
+        resolvers: &args.dns.resolvers,
+        providers: &providers,
+        observe: &observe,
+        cancel: cancel.clone(),
+    };
+    // What a crashed run left would be in the way of nobody but should not stay longer than that.
+    flow::remove_leftovers(&session).await?;
+    let issuing = async {
+        let client = AcmeClient::connect(&request.server, args.ca.http()?).await?;
+        Ok(flow::issue(&session, &client, &setup, &request).await?)
+    };
+    let issued = issuing.await.map_err(|failure: Failure| stopped(failure, cancel.is_requested()))?;
+    let (text, json) = shown(&request, &issued);
+    printer.result(&text, &json);
+    Ok(Exit::Done)
+}
+
+fn stopped(failure: Failure, by_user: bool) -> Failure {
+    if by_user { Failure { exit: Exit::Interrupted, ..failure } } else { failure }
+}
+
+fn request(args: &Args) -> Result<IssueRequest, Failure> {
+    let mut names: Vec<CertName> = Vec::new();
+    for name in &args.domains {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    let certificate = args.cert_name.clone().unwrap_or_else(|| names[0].base().to_string());
+    let propagation =
+        PropagationOptions { check: args.proof.propagation_check, timeout: args.proof.propagation_timeout };
+    Ok(IssueRequest {
+        server: args.ca.server.clone(),
+        names,
+        certificate,
+        key_type: args.key_type,
+        order: OrderOptions { profile: args.profile.clone(), ..OrderOptions::default() },
+        preferred_chain: args.preferred_chain.clone(),
+        dns01: Dns01Options { propagation, ttl: args.proof.dns_ttl },
+    })
+}
+
+fn account_setup(args: &Args) -> Result<AccountSetup, Failure> {
+    if let Some(wrong) = args.email.iter().find(|email| !email.contains('@') || email.contains(char::is_whitespace)) {
+        return Err(Failure::new(Exit::Usage, format!("{wrong:?} is no e-mail address; give one as me@example.com")));
+    }
+    let contacts = args.email.iter().map(|email| format!("mailto:{email}")).collect();
+    let eab = match (&args.eab_kid, &args.eab_hmac_key_file) {
+        (Some(kid), Some(file)) => Some((kid.clone(), mac_key(file)?)),
+        _ => None,
+    };
+    Ok(AccountSetup { contacts, agree_tos: args.agree_tos, eab })
+}
+
+fn mac_key(file: &std::path::Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let text = read_private(file).map_err(|error| Failure::of(Exit::Configuration, &error))?;
+    let trimmed = text.trim_ascii();
+    let unpadded = trimmed.iter().position(|byte| *byte == b'=').map_or(trimmed, |end| &trimmed[..end]);
+    BASE64URL_NOPAD.decode(unpadded).map(Zeroizing::new).map_err(|_| {
+        let file = file.display();
+        Failure::new(Exit::Configuration, format!("{file} holds no base64url; copy the MAC key as the CA shows it"))
+    })
+}
+
+fn shown(request: &IssueRequest, issued: &Issued) -> (String, serde_json::Value) {
+    let Issued { live, leaf } = issued;
+    let not_after = leaf.not_after.format(&Rfc3339).unwrap_or_default();
+    let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
+    let text = format!(
+        "certificate  {}\nkey          {}\nnames        {}\nissuer       {}\nvalid until  {not_after}",
+        live.join("fullchain.pem").display(),
+        live.join("privkey.pem").display(),
+        names.join(", "),
+        leaf.issuer,
+    );
+    let json = json!({
+        "event": "issued",
+        "name": request.certificate,
+        "names": names,
+        "live": live,
+        "fullchain": live.join("fullchain.pem"),
+        "privkey": live.join("privkey.pem"),
+        "issuer": leaf.issuer,
+        "not_after": not_after,
+    });
+    (text, json)
+}

@@ -1,0 +1,109 @@
+//! The commands.
+
+pub mod exit;
+
+pub mod printer;
+
+pub mod setup;
+
+pub mod providers;
+
+mod issue;
+
+mod cleanup;
+
+mod verify;
+
+mod plugin;
+
+pub mod logging;
+
+mod lab;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use exit::Exit;
+use printer::{Mode, Printer};
+
+/// Gets and renews TLS certificates over ACME (RFC 8555), with DNS-01 by sandboxed providers.
+///
+/// Example: acmite issue -d example.com -d '*.example.com' --dns-plugin cloudflare --email me@example.com --agree-tos
+#[derive(Parser)]
+#[command(name = "acmite", version, arg_required_else_help = true, propagate_version = true, max_term_width = 100)]
+#[command(after_long_help = exit::HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args)]
+pub struct Global {
+    /// Folder of everything acmite keeps [default: /var/lib/acmite for root, else the user's XDG state folder]
+    #[arg(long, global = true, value_name = "DIR", env = "ACMITE_STATE_DIR")]
+    pub state_dir: Option<std::path::PathBuf>,
+    /// Write results and events to standard output as JSON, one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more: -v what is asked of whom, -vv every detail
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Whether to draw a live timeline
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub progress: Progress,
+    /// Append the log to this file, whatever -v and -q say
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<std::path::PathBuf>,
+}
+
+/// When the timeline is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// On a terminal.
+    Auto,
+    /// A line for each event.
+    Plain,
+    /// Not at all.
+    None,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Issue(Box<issue::Args>),
+    Cleanup(cleanup::Args),
+    Verify(verify::Args),
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    Lab(lab::Args),
+}
+
+impl Cli {
+    /// Where logs go and how much.
+    pub fn global(&self) -> &Global {
+        &self.global
+    }
+
+    /// Runs the command, and says how it ended.
+    pub async fn run(self) -> Exit {
+        let printer = std::sync::Arc::new(Printer::new(Mode::of(&self.global)));
+        let done = match self.command {
+            Command::Issue(args) => issue::run(*args, &self.global, &printer).await,
+            Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
+            Command::Verify(args) => verify::run(&args, &printer),
+            Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
+            Command::Lab(args) => lab::run(args, &printer).await,
+        };
+        match done {
+            Ok(exit) => exit,
+            Err(failure) => {
+                printer.failure(&failure);
+                failure.exit
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `acmite plugin inspect`.
+
+use serde_json::{Value, json};
+
+use super::exit::{Exit, Failure, chain};
+use super::providers::{Spec, component};
+use super::setup::open_state;
+use super::{Global, Printer};
+use crate::plugin::inspect::{Inspected, inspect};
+
+/// Show what a provider is, needs and may do, without running it.
+///
+/// Example: acmite plugin inspect cloudflare
+#[derive(clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The provider: ID or PATH.wasm
+    #[arg(value_name = "PLUGIN")]
+    plugin: Spec,
+}
+
+pub(super) fn run(args: &Args, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
+    let component = read(&args.plugin, global)?;
+    let inspected = inspect(&component).map_err(|error| {
+        Failure::new(Exit::Configuration, format!("could not use {}: {}", args.plugin, chain(&error)))
+    })?;
+    printer.result(&text(&inspected, component.len()), &json_of(&inspected, component.len()));
+    Ok(Exit::Done)
+}
+
+fn read(spec: &Spec, global: &Global) -> Result<Vec<u8>, Failure> {
+    match spec {
+        Spec::File(path) => std::fs::read(path)
+            .map_err(|error| Failure::new(Exit::Configuration, format!("could not read {}: {error}", path.display()))),
+        Spec::Id { id, .. } => {
+            component(&open_state(global)?, id).map_err(|error| Failure::of(Exit::Configuration, &error))
+        }
+    }
+}
+
+fn text(inspected: &Inspected, bytes: usize) -> String {
+    let manifest = &inspected.manifest;
+    let mut lines = vec![
+        format!("{} {} ({})", manifest.id, manifest.version, manifest.name),
+        format!("sha256     {}", inspected.sha256),
+        format!("size       {bytes} bytes"),
+        format!("homepage   {}", manifest.homepage),
+        format!("licence    {}", manifest.license),
+        format!("docs       {}", manifest.docs),
+        format!("privilege  {}", manifest.privilege),
+        format!("imports    {}", inspected.imports.join(", ")),
+    ];
+    for field in &manifest.fields {
+        let kind = if field.secret { "secret" } else { "setting" };
+        let need = if field.required { "required" } else { "optional" };
+        lines.push(format!("{kind:<10} {} ({need}): {}", field.name, field.help));
+    }
+    lines.extend(manifest.permissions());
+    lines.join("\n")
+}
+
+fn json_of(inspected: &Inspected, bytes: usize) -> Value {
+    let manifest = &inspected.manifest;
+    let field = |field: &crate::plugin::field::FieldSpec| {
+        json!({"name": field.name, "secret": field.secret, "required": field.required, "help": field.help,
+            "env": field.env, "certbot": field.certbot, "lego": field.lego})
+    };
+    json!({
+        "event": "inspected",
+        "id": manifest.id,
+        "name": manifest.name,
+        "version": manifest.version,
+        "homepage": manifest.homepage,
+        "license": manifest.license,
+        "docs": manifest.docs,
+        "privilege": manifest.privilege,
+        "sha256": inspected.sha256,
+        "bytes": bytes,
+        "imports": inspected.imports,
+        "fields": manifest.fields.iter().map(field).collect::<Vec<_>>(),
+        "permissions": manifest.permissions(),
+    })
+}

@@ -1,0 +1,37 @@
+//! `acmite plugin`.
+
+mod build;
+mod check;
+mod inspect;
+mod install;
+mod list;
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+
+use super::exit::{Exit, Failure};
+use super::printer::Printer;
+use super::{Global, exit, providers, setup};
+
+/// Look at providers, try their credentials, build and install them.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    List(list::Args),
+    Inspect(inspect::Args),
+    Check(check::Args),
+    Build(build::Args),
+    Install(install::Args),
+    Remove(install::RemoveArgs),
+}
+
+pub(super) async fn run(command: Command, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
+    match command {
+        Command::List(args) => list::run(&args, global, printer),
+        Command::Inspect(args) => inspect::run(&args, global, printer),
+        Command::Check(args) => check::run(args, global, printer).await,
+        Command::Build(args) => build::run(&args, printer),
+        Command::Install(args) => install::run(&args, global, printer),
+        Command::Remove(args) => install::remove(&args, global, printer),
+    }
+}

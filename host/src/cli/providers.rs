@@ -1,0 +1,338 @@
+//! From what the user wrote after `--dns-plugin` to a provider that can be called.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+
+use super::exit::{Exit, Failure, chain};
+use super::setup::absolute;
+use crate::config::credentials::{CredentialSources, CredentialsError, resolve};
+use crate::flow::{Instance, ProviderSource, SourceError};
+use crate::name::DnsName;
+use crate::plugin::bundled;
+use crate::plugin::cache::CompiledCache;
+use crate::plugin::engine::new_engine;
+use crate::plugin::loader::{LoadError, Loaded, Loader};
+use crate::plugin::overrides::OriginOverrides;
+use crate::plugin::provider::{Provider, ProviderError};
+use crate::store::StateDir;
+use crate::store::journal::{Entry, PluginRef};
+use crate::store::plugin_pins::{PinError, PluginPins};
+
+/// Which provider publishes the records, and with which credential.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ProviderArgs {
+    /// Publish DNS-01 records by this provider: ID, ID:INSTANCE or PATH.wasm; ZONE=ID for one zone and those below it;
+    /// may be repeated
+    #[arg(long = "dns-plugin", value_name = "[ZONE=]PLUGIN")]
+    pub plugins: Vec<Rule>,
+    /// File of the provider's settings and secrets: TOML, certbot's INI or lego's variables; must be the owner's alone
+    #[arg(long, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
+}
+
+/// A provider for a zone and what is below it, or for every other zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    zone: Option<DnsName>,
+    spec: Spec,
+}
+
+impl FromStr for Rule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((zone, spec)) if !zone.contains('/') => {
+                let zone = DnsName::parse(zone).map_err(|error| error.to_string())?;
+                Ok(Self { zone: Some(zone), spec: spec.parse()? })
+            }
+            _ => Ok(Self { zone: None, spec: text.parse()? }),
+        }
+    }
+}
+
+/// A provider as a user names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spec {
+    /// An installed or bundled one, with the instance whose credentials are meant.
+    Id {
+        /// Its id.
+        id: String,
+        /// `work` in `cloudflare:work`.
+        instance: Option<String>,
+    },
+    /// A component's file.
+    File(PathBuf),
+}
+
+impl FromStr for Spec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let extension = Path::new(text).extension();
+        if text.contains('/') || extension.is_some_and(|extension| extension == "wasm") {
+            return Ok(Self::File(absolute(Path::new(text))));
+        }
+        let (id, instance) = match text.split_once(':') {
+            Some((id, instance)) => (id, Some(instance)),
+            None => (text, None),
+        };
+        let plain = |part: &str| {
+            let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+            part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()) && part.chars().all(inner)
+        };
+        if !plain(id) || !instance.is_none_or(plain) {
+            return Err("give a plugin's id (lower case), id:instance, or the path of a .wasm file".into());
+        }
+        Ok(Self::Id { id: id.to_owned(), instance: instance.map(str::to_owned) })
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id { id, instance: None } => f.write_str(id),
+            Self::Id { id, instance: Some(instance) } => write!(f, "{id}:{instance}"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Where tests lead origins; [`MOCKS`] is for them and for the lab only.
+fn mocks() -> Result<OriginOverrides, Failure> {
+    let text = std::env::var(MOCKS).unwrap_or_default();
+    OriginOverrides::parse(&text).map_err(|error| Failure::new(Exit::Configuration, format!("{MOCKS}: {error}")))
+}
+
+const MOCKS: &str = "ACMITE_LAB_ORIGINS";
+
+/// Loads the providers of one run, each once.
+pub struct Providers {
+    loader: Loader,
+    installed: PluginPins,
+    rules: Vec<Rule>,
+    credentials: Option<PathBuf>,
+    environment: Vec<(OsString, OsString)>,
+    mocks: OriginOverrides,
+    opened: Mutex<Opened>,
+}
+
+/// By what the user wrote and the file of the credentials.
+type Opened = BTreeMap<(String, Option<PathBuf>), Arc<Instance>>;
+
+impl Providers {
+    /// The providers that the user named.
+    pub fn new(state: &StateDir, args: &ProviderArgs) -> Result<Self, Failure> {
+        let engine = new_engine().map_err(|error| Failure::of(Exit::Failed, &error))?;
+        let cache = CompiledCache::open(&state.cache_dir()).map_err(|error| Failure::of(Exit::State, &error))?;
+        Ok(Self {
+            loader: Loader::new(engine, Some(cache)),
+            installed: PluginPins::new(state),
+            rules: args.plugins.clone(),
+            credentials: args.credentials.as_deref().map(absolute),
+            environment: std::env::vars_os().collect(),
+            mocks: mocks()?,
+            opened: Mutex::default(),
+        })
+    }
+
+    /// Loads every provider that was named, so that a mistake is seen before anything is contacted.
+    pub fn open_all(&self) -> Result<(), Failure> {
+        self.rules
+            .iter()
+            .try_for_each(|rule| self.open(&rule.spec, self.credentials.as_deref()).map(|_| ()))
+            .map_err(|error| Failure::of(Exit::Configuration, &error))
+    }
+
+    /// The provider of that name with its settings and credential.
+    pub fn open(&self, spec: &Spec, credentials: Option<&Path>) -> Result<Arc<Instance>, OpenError> {
+        let key = (spec.to_string(), credentials.map(Path::to_owned));
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(instance) = opened.get(&key) {
+            return Ok(instance.clone());
+        }
+        let loaded = self.load(spec)?;
+        let manifest = &loaded.inspected.manifest;
+        let sources = self.sources(spec, &manifest.id, credentials);
+        let found = resolve(&manifest.fields, &sources)
+            .map_err(|source| OpenError::Credentials { plugin: spec.to_string(), source: Box::new(source) })?;
+        let reference = PluginRef { spec: spec.to_string(), sha256: loaded.inspected.sha256.clone() };
+        let provider = Provider::new(loaded, found.settings, found.secrets, &[], &self.mocks)
+            .map_err(|source| OpenError::Unusable { plugin: spec.to_string(), source })?;
+        let instance = Arc::new(Instance { provider, reference, credentials: credentials.map(Path::to_owned) });
+        opened.insert(key, instance.clone());
+        Ok(instance)
+    }
+
+    /// The component of that name, checked and compiled.
+    pub fn load(&self, spec: &Spec) -> Result<Loaded, OpenError> {
+        let failed = |source| OpenError::NotLoaded { plugin: spec.to_string(), source };
+        match spec {
+            Spec::File(path) => self.loader.load_file(path).map_err(failed),
+            Spec::Id { id, .. } => {
+                if let Some(component) = bundled::component(id) {
+                    return self.loader.load(component, id).map_err(failed);
+                }
+                let installed = self.installed.component(id).map_err(|source| OpenError::Pin { source })?;
+                let component = installed.ok_or_else(|| OpenError::Unknown { id: id.clone() })?;
+                self.loader.load(&component, id).map_err(failed)
+            }
+        }
+    }
+
+    /// A component that is not installed yet; `path` names it in errors.
+    pub fn load_bytes(&self, component: &[u8], path: &Path) -> Result<Loaded, Failure> {
+        Ok(self.loader.load(component, &path.display().to_string())?)
+    }
+
+    fn sources(&self, spec: &Spec, plugin_id: &str, file: Option<&Path>) -> CredentialSources {
+        let variable = |name: &str| self.environment.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
+        let instance = match spec {
+            Spec::Id { instance, .. } => instance.clone(),
+            Spec::File(_) => None,
+        };
+        CredentialSources {
+            file: file.map(Path::to_owned),
+            environment: self.environment.clone(),
+            credentials_directory: variable("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            instance,
+            plugin_id: plugin_id.to_owned(),
+        }
+    }
+
+    fn rule_for(&self, zone: &DnsName) -> Option<&Rule> {
+        let fits = |rule: &&Rule| rule.zone.as_ref().is_none_or(|above| zone.is_within(above));
+        self.rules.iter().filter(fits).max_by_key(|rule| rule.zone.as_ref().map(|zone| zone.as_str().len()))
+    }
+}
+
+impl ProviderSource for Providers {
+    fn for_zone(&self, zone: &DnsName) -> Result<Arc<Instance>, SourceError> {
+        let rule = self.rule_for(zone).ok_or_else(|| OpenError::NoRule { zone: zone.clone() })?;
+        Ok(self.open(&rule.spec, self.credentials.as_deref())?)
+    }
+
+    fn for_entry(&self, entry: &Entry) -> Result<Arc<Instance>, SourceError> {
+        let spec: Spec = entry.plugin.spec.parse().map_err(|_| OpenError::Unknown { id: entry.plugin.spec.clone() })?;
+        // What is named now wins: the file may have moved since.
+        let credentials = self.credentials.as_deref().or(entry.credentials.as_deref());
+        Ok(self.open(&spec, credentials)?)
+    }
+}
+
+/// Id and place of every provider that can be named, by id.
+pub fn available(state: &StateDir) -> Result<BTreeMap<String, Place>, PinError> {
+    let bundled = bundled::BUNDLED.iter().map(|(id, _)| ((*id).to_owned(), Place::Bundled));
+    let installed = PluginPins::new(state).all()?.into_keys().map(|id| (id, Place::Installed));
+    Ok(installed.chain(bundled).collect())
+}
+
+/// The component of a provider that can be named.
+pub fn component(state: &StateDir, id: &str) -> Result<Vec<u8>, OpenError> {
+    if let Some(component) = bundled::component(id) {
+        return Ok(component.to_vec());
+    }
+    let installed = PluginPins::new(state).component(id).map_err(|source| OpenError::Pin { source })?;
+    installed.ok_or_else(|| OpenError::Unknown { id: id.to_owned() })
+}
+
+/// Where a provider is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In acmite itself.
+    Bundled,
+    /// In the state folder.
+    Installed,
+}
+
+/// Why a provider cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No provider of this name.
+    #[error(
+        "there is no plugin {id:?}; `acmite plugin list` shows those there are, and a path may be given too{}",
+        nearest(id)
+    )]
+    Unknown {
+        /// As it was named.
+        id: String,
+    },
+    /// The installed ones cannot be used.
+    #[error("{}", chain(source))]
+    Pin {
+        /// Why not.
+        source: PinError,
+    },
+    /// No provider was named for this zone.
+    #[error("no provider was named for {zone}; give --dns-plugin, or --dns-plugin {zone}=PLUGIN")]
+    NoRule {
+        /// The zone's apex.
+        zone: DnsName,
+    },
+    /// The component cannot run.
+    #[error("could not load the plugin {plugin}: {}", chain(source))]
+    NotLoaded {
+        /// As it was named.
+        plugin: String,
+        /// Why not.
+        source: LoadError,
+    },
+    /// It has no usable credential or settings.
+    #[error("could not use the credentials for {plugin}: {}", chain(source.as_ref()))]
+    Credentials {
+        /// As it was named.
+        plugin: String,
+        /// Why not.
+        source: Box<CredentialsError>,
+    },
+    /// Its settings make no sense.
+    #[error("could not use the plugin {plugin}: {}", chain(source))]
+    Unusable {
+        /// As it was named.
+        plugin: String,
+        /// Why not.
+        source: ProviderError,
+    },
+}
+
+fn nearest(id: &str) -> String {
+    let begins_alike = |known: &&str| known.starts_with(id) || id.starts_with(known);
+    let known: Vec<&str> = bundled::BUNDLED.iter().map(|(known, _)| *known).filter(begins_alike).collect();
+    if known.is_empty() { String::new() } else { format!("; did you mean {}?", known.join(" or ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_is_named_by_id_instance_or_path() {
+        let id = |id: &str, instance: Option<&str>| Spec::Id { id: id.into(), instance: instance.map(str::to_owned) };
+        assert_eq!("cloudflare".parse(), Ok(id("cloudflare", None)));
+        assert_eq!("cloudflare:work".parse(), Ok(id("cloudflare", Some("work"))));
+        assert_eq!("/a/b.wasm".parse(), Ok(Spec::File("/a/b.wasm".into())));
+        assert!(matches!("b.wasm".parse(), Ok(Spec::File(path)) if path.is_absolute()));
+        for text in ["", "Cloudflare", "a:b:c", "..", "a b"] {
+            assert!(text.parse::<Spec>().is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn the_longest_zone_wins_and_a_rule_without_one_is_for_the_rest() {
+        let rules = ["rest", "example.com=a", "sub.example.com=b"].map(|text| text.parse::<Rule>().expect(text));
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = StateDir::open(&folder.path().join("state")).expect("opened");
+        let args = ProviderArgs { plugins: rules.to_vec(), credentials: None };
+        let providers = Providers::new(&state, &args).expect("an engine");
+        for (zone, spec) in [("example.com", "a"), ("x.sub.example.com", "b"), ("example.org", "rest")] {
+            let zone = DnsName::parse(zone).expect("a name");
+            assert_eq!(providers.rule_for(&zone).map(|rule| rule.spec.to_string()), Some(spec.to_owned()));
+        }
+    }
+}

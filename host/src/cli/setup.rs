@@ -1,0 +1,191 @@
+//! What commands share: the state folder, resolvers, signals, the CA's directory.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use url::Url;
+
+use super::Global;
+use super::exit::{Exit, Failure};
+use super::printer::Printer;
+use crate::acme::HttpOptions;
+use crate::dns::{Dns, DnsOptions};
+use crate::flow::{Cancel, cancellation};
+use crate::store::StateDir;
+
+/// Whom to ask about DNS.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DnsArgs {
+    /// Ask this resolver instead of the system's, as ADDR or ADDR:PORT; may be repeated
+    #[arg(long = "dns-resolver", value_name = "ADDR[:PORT]", value_parser = resolver)]
+    pub resolvers: Vec<SocketAddr>,
+}
+
+impl DnsArgs {
+    /// Questions to these resolvers, or to the system's.
+    pub fn open(&self) -> Result<Dns, Failure> {
+        Ok(Dns::new(DnsOptions { resolvers: self.resolvers.clone() })?)
+    }
+}
+
+fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    match bare.parse::<IpAddr>() {
+        Ok(ip) => Ok(SocketAddr::new(ip, DNS_PORT)),
+        Err(_) => text.parse().map_err(|_| "give an address, as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53".into()),
+    }
+}
+
+const DNS_PORT: u16 = 53;
+
+/// Which CA.
+#[derive(Args, Clone, Debug)]
+pub struct CaArgs {
+    /// The CA's directory URL, or letsencrypt, letsencrypt-staging, zerossl, google, buypass, sslcom or actalis
+    #[arg(long, value_name = "URL", default_value = "letsencrypt", value_parser = server)]
+    pub server: Url,
+    /// PEM file of root certificates to trust besides the system's, for a private CA
+    #[arg(long, value_name = "PEM")]
+    pub ca_bundle: Option<PathBuf>,
+}
+
+impl CaArgs {
+    /// How the CA is reached.
+    pub fn http(&self) -> Result<HttpOptions, Failure> {
+        let read = |path: &PathBuf| {
+            let unreadable = |error| {
+                let path = path.display();
+                Failure::new(Exit::Configuration, format!("could not read the CA bundle {path}: {error}"))
+            };
+            std::fs::read(path).map_err(unreadable)
+        };
+        let ca_bundle_pem = self.ca_bundle.as_ref().map(read).transpose()?;
+        Ok(HttpOptions { ca_bundle_pem, ..HttpOptions::default() })
+    }
+}
+
+fn server(text: &str) -> Result<Url, String> {
+    let url = CAS.iter().find(|(name, _)| *name == text).map_or(text, |(_, url)| *url);
+    let url = Url::parse(url).map_err(|_| format!("give an https:// URL or one of: {}", ca_names()))?;
+    let loopback = match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if loopback => Ok(url),
+        "http" => Err("plain http is taken only for a CA on this machine; use https".into()),
+        _ => Err(format!("give an https:// URL or one of: {}", ca_names())),
+    }
+}
+
+fn ca_names() -> String {
+    CAS.map(|(name, _)| name).join(", ")
+}
+
+/// As the CAs document them.
+const CAS: [(&str, &str); 7] = [
+    ("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory"),
+    ("letsencrypt-staging", "https://acme-staging-v02.api.letsencrypt.org/directory"),
+    ("zerossl", "https://acme.zerossl.com/v2/DV90"),
+    ("google", "https://dv.acme-v02.api.pki.goog/directory"),
+    ("buypass", "https://api.buypass.com/acme/directory"),
+    ("sslcom", "https://acme.ssl.com/sslcom-dv-rsa"),
+    ("actalis", "https://acme-api.actalis.com/acme/directory"),
+];
+
+/// Opens the state folder that was named, or the default one.
+pub fn open_state(global: &Global) -> Result<StateDir, Failure> {
+    let is_root = rustix::process::geteuid().is_root();
+    let default = || StateDir::default_path(is_root, &|name| std::env::var_os(name));
+    let path = global.state_dir.clone().unwrap_or_else(default);
+    Ok(StateDir::open(&path)?)
+}
+
+/// The wish to stop that SIGINT and SIGTERM express; the second one ends the process at once.
+pub fn on_signals(printer: &std::sync::Arc<Printer>) -> Result<Cancel, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error| Failure::new(Exit::Failed, format!("could not listen for signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let (canceller, cancel) = cancellation();
+    let printer = printer.clone();
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        next().await;
+        printer.note("stopping: what is published is removed first; a second signal stops at once");
+        canceller.cancel();
+        next().await;
+        end_at_once();
+    });
+    Ok(cancel)
+}
+
+#[expect(clippy::exit, reason = "the user asked twice; the journal holds what is left")]
+fn end_at_once() -> ! {
+    std::process::exit(Exit::Interrupted as i32)
+}
+
+/// Seconds as a user writes them: `90`, `90s`, `5m`, `1h`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("give seconds, or a number with s, m or h".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "give seconds, or a number with s, m or h")?;
+    Ok(Duration::from_secs(number.saturating_mul(factor)))
+}
+
+/// A path that means the same in another process.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolvers_are_addresses_with_or_without_a_port() {
+        for (text, full) in [
+            ("192.0.2.1", "192.0.2.1:53"),
+            ("192.0.2.1:54", "192.0.2.1:54"),
+            ("2001:db8::1", "[2001:db8::1]:53"),
+            ("[2001:db8::1]", "[2001:db8::1]:53"),
+            ("[2001:db8::1]:54", "[2001:db8::1]:54"),
+        ] {
+            assert_eq!(resolver(text).map(|address| address.to_string()), Ok(full.to_owned()));
+        }
+        assert!(resolver("dns.example").is_err());
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        assert!(server("http://127.0.0.1:1/dir").is_ok() && server("http://[::1]/dir").is_ok());
+        assert!(server("http://ca.example/dir").is_err() && server("http://127.0.0.1.example/").is_err());
+        assert!(server("https://ca.example/dir").is_ok() && server("nonsense").is_err());
+        assert_eq!(server("letsencrypt").map(|url| url.scheme().to_owned()), Ok("https".to_owned()));
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert!(duration("m").is_err() && duration("5 m").is_err() && duration("").is_err());
+    }
+}

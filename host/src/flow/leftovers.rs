@@ -1,0 +1,80 @@
+//! Removing what runs before this one left published.
+
+use super::dns01::withdraw;
+use super::event::Event;
+use super::session::Session;
+use crate::name::DnsName;
+use crate::store::journal::{HeldEntry, Journal, JournalDamage, JournalError};
+
+/// What became of what was left.
+#[derive(Debug, Default)]
+pub struct LeftoversReport {
+    /// Batches that are removed now.
+    pub removed: Vec<Leftover>,
+    /// Batches that are still there.
+    pub left: Vec<Leftover>,
+    /// Entries that cannot be read.
+    pub damaged: Vec<JournalDamage>,
+}
+
+/// One batch of records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// The zone's apex.
+    pub zone: DnsName,
+    /// As the user named the provider.
+    pub plugin: String,
+    /// Names of the records.
+    pub names: Vec<DnsName>,
+    /// Why it is still there; empty if it is not.
+    pub why: String,
+}
+
+/// Removes the records of every entry in the journal that no living process holds.
+pub async fn remove_leftovers(session: &Session<'_>) -> Result<LeftoversReport, LeftoversError> {
+    let (orphans, damaged) = Journal::new(session.state).orphans()?;
+    for damage in &damaged {
+        session.tell(Event::Warning { message: damage.to_string() });
+    }
+    let mut report = LeftoversReport { damaged, ..LeftoversReport::default() };
+    for orphan in orphans {
+        if session.cancel.is_requested() {
+            report.left.push(leftover(&orphan, "interrupted".to_owned()));
+            continue;
+        }
+        remove_one(session, orphan, &mut report).await;
+    }
+    Ok(report)
+}
+
+async fn remove_one(session: &Session<'_>, orphan: HeldEntry, report: &mut LeftoversReport) {
+    let instance = match session.providers.for_entry(orphan.entry()) {
+        Ok(instance) => instance,
+        Err(error) => {
+            let found = leftover(&orphan, error.to_string());
+            session.tell(Event::NotCleanedUp { zone: found.zone.clone(), error: found.why.clone() });
+            return report.left.push(found);
+        }
+    };
+    let found = leftover(&orphan, String::new());
+    if withdraw(session, &instance, orphan).await {
+        report.removed.push(found);
+    } else {
+        report.left.push(Leftover { why: "the provider did not remove it, see above".to_owned(), ..found });
+    }
+}
+
+fn leftover(orphan: &HeldEntry, why: String) -> Leftover {
+    let entry = orphan.entry();
+    let names = entry.records.iter().map(|(name, _)| name.clone()).collect();
+    Leftover { zone: entry.zone.clone(), plugin: entry.plugin.spec.clone(), names, why }
+}
+
+/// Why the journal could not be worked off.
+#[derive(Debug, thiserror::Error)]
+#[error("could not look for records left by earlier runs")]
+pub struct LeftoversError {
+    /// Why not.
+    #[from]
+    pub source: JournalError,
+}
