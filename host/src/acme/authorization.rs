@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::challenge::{Challenge, ChallengeKind};
 use super::http::AcmeError;
-use super::problem::{Identifier, Problem};
+use super::problem::{Identifier, Problem, ProblemKind};
 use crate::name::{CertName, Host};
 
 /// The CA's record of whether the account may have certificates for a name.
@@ -29,9 +29,9 @@ impl Authorization {
         self.challenges.iter().find(|challenge| challenge.kind == kind)
     }
 
-    /// What the CA found wrong.
-    pub fn problem(&self) -> Option<&Problem> {
-        self.challenges.iter().find_map(|challenge| challenge.error.as_ref())
+    /// Kind of the challenge that failed, and what the CA found wrong.
+    pub fn failure(&self) -> Option<(&str, &Problem)> {
+        self.challenges.iter().find_map(|challenge| Some((challenge.kind.as_str(), challenge.error.as_ref()?)))
     }
 
     pub(super) fn from_raw(url: &str, raw: RawAuthorization) -> Result<Self, AcmeError> {
@@ -79,6 +79,8 @@ pub enum AuthorizationError {
     NotProven {
         /// The name.
         name: Host,
+        /// The challenge, if it is one of those that acmite answers.
+        kind: Option<ChallengeKind>,
         /// The CA's words; empty if it sent none.
         problem: Box<Problem>,
     },
@@ -108,8 +110,12 @@ impl AuthorizationError {
 
     /// What the user can do next.
     pub fn remedy(&self) -> &'static str {
+        use ProblemKind::{Connection, IncorrectResponse, Tls, Unauthorized};
         match self {
-            Self::NotProven { problem, .. } => problem.kind().remedy(),
+            Self::NotProven { kind, problem, .. } => match (kind, problem.kind()) {
+                (Some(kind), Unauthorized | IncorrectResponse | Connection | Tls) => kind.remedy(),
+                (_, other) => other.remedy(),
+            },
             Self::Undecided { .. } => "try again later; the CA may be busy",
             Self::Request { source, .. } => source.remedy(),
         }

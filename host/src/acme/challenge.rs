@@ -107,6 +107,26 @@ impl ChallengeKind {
     }
 }
 
+impl ChallengeKind {
+    /// What to look at when a CA did not find the proof.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Dns01 | Self::DnsAccount01 => {
+                "see that all authoritative servers of the name show the TXT record, then try again"
+            }
+            Self::DnsPersist01 => {
+                "see that the TXT record at _validation-persist is there and names this account (acmite persist)"
+            }
+            Self::Http01 => {
+                "see that port 80 of every address of the name, AAAA too, reaches this server, and that nothing before it answers instead"
+            }
+            Self::TlsAlpn01 => {
+                "see that port 443 of every address of the name, AAAA too, reaches acmite, and that nothing before it ends TLS"
+            }
+        }
+    }
+}
+
 impl fmt::Display for ChallengeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(KINDS.iter().find(|(kind, _)| kind == self).map_or("", |(_, name)| name))

@@ -151,8 +151,10 @@ impl AccountHandle {
                 AuthorizationStatus::Valid => return Ok(()),
                 AuthorizationStatus::Pending => {}
                 _ => {
-                    let problem = Box::new(now.problem().cloned().unwrap_or_default());
-                    return Err(AuthorizationError::NotProven { name: name(), problem });
+                    let (kind, problem) =
+                        now.failure().map(|(kind, problem)| (kind.parse().ok(), problem.clone())).unzip();
+                    let (kind, problem) = (kind.flatten(), Box::new(problem.unwrap_or_default()));
+                    return Err(AuthorizationError::NotProven { name: name(), kind, problem });
                 }
             }
             if !backoff.pause(reply.retry_after()).await {

@@ -14,6 +14,8 @@ mod issue;
 
 mod cleanup;
 
+mod verify;
+
 mod plugin;
 
 pub mod logging;
@@ -76,6 +78,7 @@ pub enum Progress {
 enum Command {
     Issue(Box<issue::Args>),
     Cleanup(cleanup::Args),
+    Verify(verify::Args),
     #[command(subcommand)]
     Plugin(plugin::Command),
     Lab(lab::Args),
@@ -93,6 +96,7 @@ impl Cli {
         let done = match self.command {
             Command::Issue(args) => issue::run(*args, &self.global, &printer).await,
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
+            Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
             Command::Lab(args) => lab::run(args, &printer).await,
         };
