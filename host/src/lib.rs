@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 3 cli/       exit printer setup providers challenges logging issue cleanup verify plugin lab
-//! 2 flow/      cancel event session retry method proof dns01 http01 tls_alpn01 prove leftovers account issue
+//! 2 flow/      cancel event session retry method proof publish dns01 dns_persist01 http01 tls_alpn01 prove leftovers account issue
 //! 2 config/    credentials
 //! 1 acme/      problem jws http directory account order challenge authorization certificate client
 //! 1 dns/       transport zone propagation

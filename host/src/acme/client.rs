@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::BASE64URL_NOPAD;
+use aws_lc_rs::digest;
+use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -82,6 +83,12 @@ impl AccountHandle {
     /// The account's URL.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The first label of the account's own challenge records: `_` and base32 of the first 10 bytes of SHA-256 of the
+    /// account's URL (draft-ietf-acme-dns-account-label section 3.2, as Pebble 2.10.1 has it).
+    pub fn dns_label(&self) -> String {
+        dns_label(&self.url)
     }
 
     /// Orders a certificate.
@@ -240,10 +247,26 @@ fn soon() -> Instant {
     Instant::now() + REQUEST_PERIOD
 }
 
+fn dns_label(account_url: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, account_url.as_bytes());
+    format!("_{}", BASE32_NOPAD.encode(&digest.as_ref()[..10]).to_lowercase())
+}
+
 fn revocation(der: &[u8], reason: Option<u8>) -> Value {
     let mut payload = json!({"certificate": BASE64URL_NOPAD.encode(der)});
     if let Some(reason) = reason {
         payload["reason"] = json!(reason);
     }
     payload
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_accounts_label_is_that_of_the_draft() {
+        // The example of draft-ietf-acme-dns-account-label-02 section 3.2.
+        assert_eq!(dns_label("https://example.com/acme/acct/ExampleAccount"), "_ujmmovf2vn55tgye");
+    }
 }

@@ -8,7 +8,7 @@ use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
 use crate::flow::{
     AccountUseError, AnswerError, ChoiceError, Dns01Error, Http01Error, IssueError, LeftoversError, MethodError,
-    ProofError, TlsAlpn01Error, ZoneFault,
+    PersistError, PersistProofError, PlanError, ProofError, TlsAlpn01Error, ZoneFailure, ZoneFault,
 };
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
@@ -156,6 +156,26 @@ impl From<IssueError> for Failure {
     }
 }
 
+impl From<PersistError> for Failure {
+    fn from(error: PersistError) -> Self {
+        let failure = Self::of(persist_exit(&error), &error);
+        match &error {
+            PersistError::Ca(source) => failure.with(source.remedy()),
+            _ => failure,
+        }
+    }
+}
+
+impl From<AccountUseError> for Failure {
+    fn from(error: AccountUseError) -> Self {
+        let failure = Self::of(account_exit(&error), &error);
+        match &error {
+            AccountUseError::NotMade(source) => failure.with(source.remedy()),
+            _ => failure,
+        }
+    }
+}
+
 fn issue_exit(error: &IssueError) -> Exit {
     match error {
         IssueError::Ca { source, .. } => acme_exit(source),
@@ -181,6 +201,8 @@ fn proof_exit(error: &ProofError) -> Exit {
         ProofError::Unread(source) => acme_exit(source),
         ProofError::Choice(error) => choice_exit(error),
         ProofError::Dns01(error) => dns01_exit(error),
+        ProofError::Persisted(PersistProofError::Answer(error)) => answer_exit(error),
+        ProofError::Persisted(PersistProofError::Interrupted) => Exit::Interrupted,
         ProofError::Http01(error) => http01_exit(error),
         ProofError::TlsAlpn01(error) => tls_alpn01_exit(error),
         ProofError::Several { failures } => failures.first().map_or(Exit::Failed, proof_exit),
@@ -227,11 +249,31 @@ fn dns01_exit(error: &Dns01Error) -> Exit {
     match error {
         Dns01Error::Choice(error) => choice_exit(error),
         Dns01Error::Address { .. } => Exit::Usage,
-        Dns01Error::NoZone { .. } => Exit::Dns,
-        Dns01Error::NoProvider { .. } => Exit::Configuration,
-        Dns01Error::Interrupted => Exit::Interrupted,
-        Dns01Error::Zones { failures } => failures.first().map_or(Exit::Failed, |one| fault_exit(&one.fault)),
+        Dns01Error::Plan(error) => plan_exit(error),
+        Dns01Error::Zones { failures } => zones_exit(failures),
     }
+}
+
+fn persist_exit(error: &PersistError) -> Exit {
+    match error {
+        PersistError::Ca(error) => acme_exit(error),
+        PersistError::Choice(error) => choice_exit(error),
+        PersistError::NoIssuer { .. } => Exit::CaRefused,
+        PersistError::Plan(error) => plan_exit(error),
+        PersistError::Zones { failures } => zones_exit(failures),
+    }
+}
+
+fn plan_exit(error: &PlanError) -> Exit {
+    match error {
+        PlanError::NoZone { .. } => Exit::Dns,
+        PlanError::NoProvider { .. } => Exit::Configuration,
+        PlanError::Interrupted => Exit::Interrupted,
+    }
+}
+
+fn zones_exit(failures: &[ZoneFailure]) -> Exit {
+    failures.first().map_or(Exit::Failed, |one| fault_exit(&one.fault))
 }
 
 fn fault_exit(fault: &ZoneFault) -> Exit {

@@ -41,11 +41,16 @@ impl Dns {
 
     /// Where the TXT values of `base` belong: `_acme-challenge.<base>` or what CNAMEs at exactly that name lead to.
     pub async fn challenge_target(&self, base: &DnsName, deadline: Instant) -> Result<Target, ZoneError> {
-        timeout_at(deadline, self.follow(base)).await.map_err(|_| ZoneError::Late { base: base.clone() })?
+        self.record_target("_acme-challenge", base, deadline).await
     }
 
-    async fn follow(&self, base: &DnsName) -> Result<Target, ZoneError> {
-        let mut name = base.child("_acme-challenge").map_err(|_| ZoneError::TooLong { base: base.clone() })?;
+    /// Where TXT values meant for `<label>.<base>` belong; the label may be several.
+    pub async fn record_target(&self, label: &str, base: &DnsName, deadline: Instant) -> Result<Target, ZoneError> {
+        timeout_at(deadline, self.follow(label, base)).await.map_err(|_| ZoneError::Late { base: base.clone() })?
+    }
+
+    async fn follow(&self, label: &str, base: &DnsName) -> Result<Target, ZoneError> {
+        let mut name = base.child(label).map_err(|_| ZoneError::TooLong { base: base.clone() })?;
         let mut zone = self.enclosing_zone(base).await?;
         let mut chain = Vec::new();
         for _ in 0..MAX_STEPS {

@@ -8,10 +8,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::account::{AccountSetup, AccountUseError, is_unknown_account, open_account, register_again};
-use super::dns01::{Dns01Error, ZoneFault};
+use super::dns01::Dns01Error;
 use super::event::Event;
 use super::proof::AnswerError;
 use super::prove::{ProofError, ProofOptions, prove};
+use super::publish::ZoneFault;
 use super::session::Session;
 use crate::acme::{
     AccountHandle, AcmeClient, AcmeError, AuthorizationError, CertificateChain, Order, OrderOptions, ProblemKind,

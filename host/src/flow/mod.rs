@@ -11,7 +11,11 @@ pub mod method;
 
 pub mod proof;
 
+pub mod publish;
+
 pub mod dns01;
+
+pub mod dns_persist01;
 
 pub mod http01;
 
@@ -27,7 +31,8 @@ pub mod issue;
 
 pub use account::{AccountSetup, AccountUseError};
 pub use cancel::{Cancel, Canceller, cancellation};
-pub use dns01::{Dns01Error, Dns01Options, ZoneFailure, ZoneFault};
+pub use dns_persist01::{PersistError, PersistProofError, PersistRecord, PersistRequest, persist};
+pub use dns01::Dns01Error;
 pub use event::Event;
 pub use http01::Http01Error;
 pub use issue::{IssueError, IssueRequest, Issued, issue};
@@ -35,5 +40,6 @@ pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers}
 pub use method::{Method, MethodError, Methods};
 pub use proof::{AnswerError, ChoiceError};
 pub use prove::{ProofError, ProofOptions};
+pub use publish::{Dns01Options, PlanError, ZoneFailure, ZoneFault};
 pub use session::{Instance, ProviderSource, Session, SourceError};
 pub use tls_alpn01::TlsAlpn01Error;
