@@ -132,12 +132,7 @@ impl Encrypted {
         Ok(Self { https, tls: Arc::new(tls) })
     }
 
-    pub(super) async fn ask(
-        &self,
-        resolver: &Resolver,
-        name: &DnsName,
-        kind: RecordType,
-    ) -> Result<Message, AskError> {
+    pub(super) async fn ask(&self, resolver: &Resolver, name: &DnsName, kind: RecordType) -> Result<Message, AskError> {
         let question = question(name, kind, Recursion::Desired)?;
         let answer = match resolver {
             Resolver::Plain(address) => return ask(*address, name, kind, Recursion::Desired).await,

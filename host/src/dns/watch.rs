@@ -154,7 +154,8 @@ impl Watch<'_> {
         let asks = servers.iter().map(|server| timeout_at(self.until, serial_at(self.dns, server, self.apex)));
         let replies = join_all(asks).await;
         let serials = replies.iter().map(|reply| serial(reply.as_ref().ok()?.as_ref().ok()?));
-        let serials: Vec<_> = servers.iter().zip(serials).filter_map(|(server, serial)| Some((server, serial?))).collect();
+        let serials: Vec<_> =
+            servers.iter().zip(serials).filter_map(|(server, serial)| Some((server, serial?))).collect();
         let newest = serials.iter().map(|(_, serial)| *serial).reduce(newer);
         for laggard in &mut laggards {
             let own = serials.iter().find(|(server, _)| **server == laggard.server).map(|(_, serial)| *serial);
@@ -165,9 +166,8 @@ impl Watch<'_> {
 }
 
 /// As long as a server must be of no use before it is passed over: a silent one has used up its time for one question.
-const GRACE: Duration = Duration::from_millis(
-    (UDP_WAITS[0].as_millis() + UDP_WAITS[1].as_millis() + UDP_WAITS[2].as_millis()) as u64,
-);
+const GRACE: Duration =
+    Duration::from_millis((UDP_WAITS[0].as_millis() + UDP_WAITS[1].as_millis() + UDP_WAITS[2].as_millis()) as u64);
 /// Most providers' servers have taken a change by then.
 const HEAD_START: Duration = Duration::from_secs(3);
 const LONGEST_SERIALS: Duration = Duration::from_secs(1);

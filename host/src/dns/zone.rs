@@ -209,7 +209,9 @@ const QUESTIONS_IN_FLIGHT: usize = 64;
 const SILENCE: Answer = Answer::NoAnswer(AskError::Silent);
 
 /// Starts one after the other, each when the last has failed or is slow, and gives the first success or all failures.
-pub(super) async fn first_good<T, E>(asks: impl Iterator<Item = impl Future<Output = Result<T, E>>>) -> Result<T, Vec<E>> {
+pub(super) async fn first_good<T, E>(
+    asks: impl Iterator<Item = impl Future<Output = Result<T, E>>>,
+) -> Result<T, Vec<E>> {
     let (mut asks, mut running, mut failed) = (asks.fuse(), FuturesUnordered::new(), Vec::new());
     loop {
         let started = asks.next().map(|ask| running.push(ask)).is_some();
