@@ -31,15 +31,6 @@ fn borrowed(lines: &[String]) -> Vec<&str> {
     lines.iter().map(String::as_str).collect()
 }
 
-/// BIND at `address` with zones that nobody can change: the server that never shows what is published elsewhere.
-///
-/// # Panics
-/// If it cannot be started; under CI=true also if it is not there.
-pub fn frozen(address: SocketAddr, zones: &[(&str, String)]) -> Option<NameServer> {
-    let zones: Vec<_> = zones.iter().map(|(name, text)| (*name, text.clone(), "")).collect();
-    start(address, "", &zones)
-}
-
 fn start(address: SocketAddr, key: &str, zones: &[(&str, String, &str)]) -> Option<NameServer> {
     let program = peer("named")?;
     let folder = tempfile::tempdir().expect("a folder");

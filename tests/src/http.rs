@@ -14,7 +14,8 @@ pub fn send(
     root_pem: Option<&str>,
 ) -> Result<(u16, String), reqwest::Error> {
     let work = async {
-        let mut builder = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30));
+        let mut builder =
+            reqwest::Client::builder().no_proxy().user_agent("acmite-tests").timeout(Duration::from_secs(30));
         if let Some(pem) = root_pem {
             builder = builder.tls_certs_only([reqwest::Certificate::from_pem(pem.as_bytes())?]);
         }
@@ -34,4 +35,16 @@ pub fn send(
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         scope.spawn(move || runtime.block_on(work)).join().expect("a request")
     })
+}
+
+/// Whether a GET is answered with 200, and what happens instead.
+///
+/// # Errors
+/// If it is not.
+pub fn is_up(url: &str, header: Option<(&'static str, &str)>, root_pem: Option<&str>) -> Result<(), String> {
+    match send("GET", url, header, None, root_pem) {
+        Ok((200, _)) => Ok(()),
+        Ok((status, body)) => Err(format!("{url}: {status}, {body}")),
+        Err(error) => Err(format!("{error:?}")),
+    }
 }

@@ -15,9 +15,12 @@ pub mod powerdns;
 pub mod pebble;
 pub mod step_ca;
 
+pub mod leak;
 pub mod openssl;
 pub mod proxy;
 
 pub mod acmite;
+
+pub mod scene;
 
 pub mod conformance;

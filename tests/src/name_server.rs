@@ -27,7 +27,9 @@ impl NameServer {
     /// # Panics
     /// If it does not.
     pub fn start(name: &str, command: Command, folder: tempfile::TempDir, address: SocketAddr, zone: &str) -> Self {
-        Self::start_when(name, command, folder, address, || soa_serial(address, zone).is_ok())
+        Self::start_when(name, command, folder, address, || {
+            soa_serial(address, zone).map(|_| ()).map_err(|error| error.to_string())
+        })
     }
 
     /// Starts a server and waits until `ready`.
@@ -39,7 +41,7 @@ impl NameServer {
         command: Command,
         folder: tempfile::TempDir,
         address: SocketAddr,
-        ready: impl FnMut() -> bool,
+        ready: impl FnMut() -> Result<(), String>,
     ) -> Self {
         let mut process = Process::start(name, command, folder);
         process.await_ready(ready);

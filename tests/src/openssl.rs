@@ -41,3 +41,12 @@ pub fn run(arguments: &[&str]) -> String {
     assert!(output.status.success(), "openssl {}: {said}", arguments.join(" "));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
+
+/// Whether openssl ends with a no, as `-checkend` does for a certificate that is over by then.
+///
+/// # Panics
+/// If it is not there.
+pub fn says_no(arguments: &[&str]) -> bool {
+    let output = Command::new("openssl").args(arguments).output().expect("openssl; run cargo xtask peers");
+    !output.status.success()
+}

@@ -53,6 +53,8 @@ impl Default for Options {
 /// A running Pebble.
 pub struct Pebble {
     process: Process,
+    /// The profile to be named: without one the newest takes any at random.
+    pub profile: Option<&'static str>,
     /// Its directory.
     pub directory: String,
     /// The file for `--ca-bundle`.
@@ -93,9 +95,12 @@ pub fn pebble(version: Version, dns: SocketAddr, options: &Options) -> Option<Pe
     command.env("PEBBLE_ALTERNATE_ROOTS", options.alternate_roots.to_string());
     let (directory, management) = (format!("https://localhost:{acme}/dir"), format!("https://localhost:{management}"));
     let mut process = Process::start(&format!("Pebble ({version:?})"), command, folder);
-    let is_up = |url: &str| matches!(http::send("GET", url, None, None, Some(&pair.root)), Ok((200, _)));
-    process.await_ready(|| is_up(&directory) && is_up(&format!("{management}/roots/0")));
-    Some(Pebble { process, directory, ca_bundle, management, root_pem: pair.root })
+    process.await_ready(|| {
+        http::is_up(&directory, None, Some(&pair.root))?;
+        http::is_up(&format!("{management}/roots/0"), None, Some(&pair.root))
+    });
+    let profile = (version == Version::Newest).then_some("default");
+    Some(Pebble { process, profile, directory, ca_bundle, management, root_pem: pair.root })
 }
 
 impl Pebble {

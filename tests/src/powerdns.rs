@@ -33,15 +33,18 @@ pub fn powerdns() -> Option<PowerDns> {
     peer("sqlite3")?;
     let folder = tempfile::tempdir().expect("a folder");
     make_database(folder.path());
-    let (dns, api, api_key) = (free_port(), free_port(), format!("key/of+tests={}", std::process::id()));
-    std::fs::write(folder.path().join("pdns.conf"), configuration(folder.path(), dns, api, &api_key)).expect("written");
-    let mut command = Command::new(program);
-    command.arg(format!("--config-dir={}", folder.path().display()));
+    // With characters that look different in each encoding.
+    let (dns, api, api_key) = (free_port(), free_port(), format!("key/of+tests={}~", std::process::id()));
+    let more = format!(
+        "webserver=yes\nwebserver-address=127.0.0.1\nwebserver-port={api}\nwebserver-loglevel=normal\n\
+         api=yes\napi-key={api_key}\nallow-axfr-ips=127.0.0.0/8\n"
+    );
     // Without a zone it answers no question, so its API is what tells that it is ready.
     let api_url = format!("http://127.0.0.1:{api}");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, dns));
+    let command = command(&program, folder.path(), &folder.path().join("db"), address, &more);
     let server = NameServer::start_when("PowerDNS", command, folder, address, || {
-        http::send("GET", &format!("{api_url}/api/v1/servers"), Some(("x-api-key", &api_key)), None, None).is_ok()
+        http::is_up(&format!("{api_url}/api/v1/servers"), Some(("x-api-key", &api_key)), None)
     });
     Some(PowerDns { server, api_url, api_key })
 }
@@ -55,16 +58,18 @@ fn make_database(folder: &Path) {
 }
 
 /// No cache, so that what the database holds is what is answered; no sync, as no test cuts the power.
-fn configuration(folder: &Path, dns: u16, api: u16, api_key: &str) -> String {
-    let path = folder.display();
-    format!(
-        "launch=gsqlite3\ngsqlite3-database={path}/db\ngsqlite3-pragma-synchronous=0\n\
-         local-address=127.0.0.1\nlocal-port={dns}\nsocket-dir={path}\n\
-         webserver=yes\nwebserver-address=127.0.0.1\nwebserver-port={api}\nwebserver-loglevel=normal\n\
-         api=yes\napi-key={api_key}\nallow-axfr-ips=127.0.0.0/8\n\
+fn command(program: &Path, folder: &Path, database: &Path, address: SocketAddr, more: &str) -> Command {
+    let (path, database, ip, port) = (folder.display(), database.display(), address.ip(), address.port());
+    let text = format!(
+        "launch=gsqlite3\ngsqlite3-database={database}\ngsqlite3-pragma-synchronous=0\n\
+         local-address={ip}\nlocal-port={port}\nsocket-dir={path}\n\
          cache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\nzone-cache-refresh-interval=0\n\
-         daemon=no\nguardian=no\ndisable-syslog=yes\nloglevel=6\nreceiver-threads=1\ndistributor-threads=2\n"
-    )
+         daemon=no\nguardian=no\ndisable-syslog=yes\nloglevel=6\nreceiver-threads=1\ndistributor-threads=2\n{more}"
+    );
+    std::fs::write(folder.join("pdns.conf"), text).expect("written");
+    let mut command = Command::new(program);
+    command.arg(format!("--config-dir={path}"));
+    command
 }
 
 impl PowerDns {
@@ -83,6 +88,18 @@ impl PowerDns {
         let (status, reply) = self.call("POST", "/api/v1/servers/localhost/zones", Some(&body));
         assert_eq!(status, 201, "{reply}");
         wait_until("the zone", std::time::Duration::from_secs(10), || self.server.txt(zone).is_ok());
+    }
+
+    /// A second server at 127.0.0.2 that answers out of the same database.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn twin(&self, zone: &str) -> NameServer {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = find("pdns_server").expect("it was found before");
+        let address = SocketAddr::from(([127, 0, 0, 2], self.server.address.port()));
+        let command = command(&program, folder.path(), &self.server.folder().join("db"), address, "");
+        NameServer::start("the second PowerDNS", command, folder, address, zone)
     }
 
     /// A request to the API: status and body.

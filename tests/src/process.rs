@@ -26,17 +26,18 @@ impl Process {
         Self { name: name.to_owned(), child, folder }
     }
 
-    /// Waits until `ready`, and fails at once if the program ends before.
+    /// Waits until `ready` has no complaint left, and fails at once if the program ends before.
     ///
     /// # Panics
     /// If it ends or is not ready in time.
-    pub fn await_ready(&mut self, mut ready: impl FnMut() -> bool) {
-        let name = self.name.clone();
-        wait_until(&format!("{name} to be ready"), START_TIME, || {
+    pub fn await_ready(&mut self, mut ready: impl FnMut() -> Result<(), String>) {
+        let deadline = Instant::now() + START_TIME;
+        while let Err(why) = ready() {
             let ended = self.child.try_wait().expect("a child's state");
-            assert!(ended.is_none(), "{name} ended: {ended:?}");
-            ready()
-        });
+            assert!(ended.is_none(), "{} ended: {ended:?}", self.name);
+            assert!(Instant::now() < deadline, "{} is not ready after {START_TIME:?}: {why}", self.name);
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// The folder of its files.
@@ -62,7 +63,7 @@ impl Drop for Process {
     }
 }
 
-const START_TIME: Duration = Duration::from_secs(60);
+const START_TIME: Duration = Duration::from_secs(30);
 
 /// Asks again and again, with short pauses, until `condition` holds.
 ///

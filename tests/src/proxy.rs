@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// At which moment of an exchange it is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// At which moment of an exchange it is held; the earlier one is the lesser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
     /// The API has not seen the request.
     BeforeRequest,

@@ -53,6 +53,6 @@ pub fn step_ca(dns: SocketAddr) -> Option<StepCa> {
     let (ca_bundle, root_pem) = (folder.path().join("root.pem"), root.pem());
     let mut process = Process::start("step-ca", command, folder);
     let directory = format!("https://localhost:{port}/acme/acme/directory");
-    process.await_ready(|| matches!(http::send("GET", &directory, None, None, Some(&root_pem)), Ok((200, _))));
+    process.await_ready(|| http::is_up(&directory, None, Some(&root_pem)));
     Some(StepCa { _process: process, directory, ca_bundle, root_pem })
 }

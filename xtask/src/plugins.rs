@@ -14,8 +14,18 @@ pub(crate) fn build() -> Result<(), StepError> {
     let built = acmite_build::build_all(&root.join("plugins")).map_err(PluginsError::Build)?;
     let folder = root.join("target/plugins");
     std::fs::create_dir_all(&folder).map_err(|source| PluginsError::Unwritten { path: folder.clone(), source })?;
-    for plugin in built {
-        write(&folder, &plugin)?;
+    remove_others(&folder, &built)?;
+    Ok(built.iter().try_for_each(|plugin| write(&folder, plugin))?)
+}
+
+/// A provider whose crate is gone must not be bundled any more.
+fn remove_others(folder: &Path, built: &[Built]) -> Result<(), PluginsError> {
+    let failed = |source| PluginsError::Unwritten { path: folder.to_owned(), source };
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if !built.iter().any(|plugin| path.file_stem().is_some_and(|stem| *stem == *plugin.id)) {
+            std::fs::remove_file(&path).map_err(failed)?;
+        }
     }
     Ok(())
 }

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::demo::DemoError;
 use crate::hygiene::HygieneError;
 use crate::peers::{self, PeersError};
-use crate::plugins::PluginsError;
+use crate::plugins::{self, PluginsError};
 
 /// Runs every step; the first that fails ends it.
 pub(crate) fn test(quick: bool) -> Result<(), StepError> {
@@ -15,10 +16,13 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
         peers::ensure()?;
     }
     cargo("format", &["fmt", "--all", "--check"])?;
+    plugins::build()?;
     cargo("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     let mut tests = vec!["test", "--locked", "--workspace"];
     if quick {
         tests.extend(["--exclude", "acmite-tests"]);
+    } else {
+        cargo("acmite for the tests", &["build", "--locked", "--package", "acmite"])?;
     }
     cargo("tests", &tests)?;
     let plugins = ["--manifest-path", "plugins/Cargo.toml"];
@@ -26,6 +30,12 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
     let lints = ["--workspace", "--all-targets", "--", "-D", "warnings"];
     cargo("clippy of the plugins", &[&["clippy", "--locked"][..], &plugins, &lints].concat())?;
     cargo("tests of the plugins", &[&["test", "--locked", "--workspace"][..], &plugins].concat())
+}
+
+/// Builds the release with all providers in it.
+pub(crate) fn build() -> Result<(), StepError> {
+    plugins::build()?;
+    cargo("acmite", &["build", "--locked", "--release", "--package", "acmite"])
 }
 
 /// Providers are built for a target that a fresh toolchain does not have.
@@ -45,7 +55,7 @@ pub(crate) fn ensure_target() -> Result<(), StepError> {
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-fn cargo(name: &'static str, arguments: &[&str]) -> Result<(), StepError> {
+pub(crate) fn cargo(name: &'static str, arguments: &[&str]) -> Result<(), StepError> {
     let command = format!("cargo {}", arguments.join(" "));
     println!("==> {name}: {command}");
     let started = Instant::now();
@@ -86,6 +96,9 @@ pub(crate) enum StepError {
     /// A provider was not built.
     #[error(transparent)]
     Plugins(#[from] PluginsError),
+    /// The demo ended early.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     /// A dependency breaks a rule.
     #[error(transparent)]
     Hygiene(#[from] HygieneError),
