@@ -12,22 +12,42 @@ use crate::process::{free_port, peer};
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
 pub fn bind(algorithm: &str) -> Option<NameServer> {
+    bind_zones(algorithm, &[("example.test".into(), vec!["_acme-challenge IN TXT \"foreign\"".into()])])
+}
+
+/// The same with other zones, each with lines of its own.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_zones(algorithm: &str, zones: &[(String, Vec<String>)]) -> Option<NameServer> {
+    let key = format!("key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n");
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let rights = "update-policy { grant acmite zonesub TXT; };";
+    let zones: Vec<_> =
+        zones.iter().map(|(zone, lines)| (zone.as_str(), zone_text(1, &borrowed(lines)), rights)).collect();
+    start(address, &key, &zones)
+}
+
+fn borrowed(lines: &[String]) -> Vec<&str> {
+    lines.iter().map(String::as_str).collect()
+}
+
+fn start(address: SocketAddr, key: &str, zones: &[(&str, String, &str)]) -> Option<NameServer> {
     let program = peer("named")?;
     let folder = tempfile::tempdir().expect("a folder");
-    let (path, port) = (folder.path().display().to_string(), free_port());
-    let configuration = format!(
-        "key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n\
-         options {{ directory \"{path}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
+    let (path, ip, port) = (folder.path().display().to_string(), address.ip(), address.port());
+    let mut configuration = format!(
+        "{key}options {{ directory \"{path}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }};\n\
          pid-file none; session-keyfile none; recursion no; dnssec-validation no; allow-transfer {{ any; }};\n\
-         notify no; tcp-clients 1000; tcp-listen-queue 500; }};\n\
-         controls {{ }};\n\
-         zone \"example.test\" {{ type primary; file \"zone\"; update-policy {{ grant acmite zonesub TXT; }}; }};\n"
+         notify no; tcp-clients 1000; tcp-listen-queue 500; }};\ncontrols {{ }};\n"
     );
-    std::fs::write(folder.path().join("zone"), zone_text(1, &["_acme-challenge IN TXT \"foreign\""])).expect("a zone");
+    for (zone, text, rights) in zones {
+        std::fs::write(folder.path().join(zone), text).expect("a zone");
+        configuration.push_str(&format!("zone \"{zone}\" {{ type primary; file \"{zone}\"; {rights} }};\n"));
+    }
     let file = folder.path().join("named.conf");
     std::fs::write(&file, configuration).expect("a configuration");
     let mut command = Command::new(program);
     command.arg("-g").arg("-c").arg(file).args(["-n", "1"]);
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    Some(NameServer::start("BIND", command, folder, address, "example.test"))
+    Some(NameServer::start("BIND", command, folder, address, zones[0].0))
 }

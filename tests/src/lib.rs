@@ -22,3 +22,5 @@ pub mod proxy;
 pub mod acmite;
 
 pub mod scene;
+
+pub mod conformance;

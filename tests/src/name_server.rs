@@ -75,8 +75,10 @@ impl NameServer {
     /// If the server does not hand the zone out.
     pub fn all_txt(&self, zone: &str) -> Vec<String> {
         let records = transfer(self.address, zone).unwrap_or_else(|error| panic!("no transfer of {zone}: {error}"));
-        let mut found: Vec<String> =
-            records.iter().filter_map(|one| Some(format!("{} {}", one.name, value_of(&one.data)?))).collect();
+        let mut found: Vec<String> = records
+            .iter()
+            .filter_map(|one| Some(format!("{} {}", one.name.to_ascii(), value_of(&one.data)?)))
+            .collect();
         found.sort();
         found
     }

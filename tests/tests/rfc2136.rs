@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use acmite::plugin::overrides::OriginOverrides;
-use acmite::plugin::provider::{CallFault, Provider, Published};
+use acmite::plugin::provider::{CallFault, Provider};
 use acmite::plugin::told::ErrorKind;
 use acmite::plugin::wire::TxtRecord;
 use acmite_tests::bind::bind;
@@ -27,20 +27,16 @@ fn record(name: &str, value: &str) -> TxtRecord {
 
 const NAME: &str = "_acme-challenge.example.test";
 
+/// What else there is to publishing is in the conformance suite.
 async fn publishes_and_removes(server: &NameServer, algorithm: &str) {
     let provider = provider(server, algorithm, TSIG_SECRET);
     let zone = "example.test".parse().unwrap();
-    let mut records = vec![record(NAME, "apex"), record(NAME, "wildcard")];
-    records.extend((0..50).map(|number| record(&format!("_acme-challenge.h{number}.example.test"), "value")));
+    let records = [record(NAME, "apex"), record(NAME, "wildcard")];
     provider.check(Some(&zone)).await.unwrap();
     let published = provider.present(&zone, &records, 60).await.unwrap();
-    provider.present(&zone, &records, 60).await.unwrap();
     assert_eq!(server.txt(NAME).unwrap(), ["apex", "foreign", "wildcard"]);
-    assert_eq!(server.txt("_acme-challenge.h49.example.test").unwrap(), ["value"]);
     provider.cleanup(&zone, &records, &published).await.unwrap();
-    provider.cleanup(&zone, &records, &Published::default()).await.unwrap();
     assert_eq!(server.txt(NAME).unwrap(), ["foreign"]);
-    assert!(server.txt("_acme-challenge.h49.example.test").unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ mod issue;
 
 mod cleanup;
 
+mod verify;
+
 mod plugin;
 
 pub mod logging;
@@ -74,6 +76,7 @@ pub enum Progress {
 enum Command {
     Issue(Box<issue::Args>),
     Cleanup(cleanup::Args),
+    Verify(verify::Args),
     #[command(subcommand)]
     Plugin(plugin::Command),
     Lab(lab::Args),
@@ -91,6 +94,7 @@ impl Cli {
         let done = match self.command {
             Command::Issue(args) => issue::run(*args, &self.global, &printer).await,
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
+            Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
             Command::Lab(args) => lab::run(args, &printer).await,
         };

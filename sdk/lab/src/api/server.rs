@@ -63,6 +63,8 @@ pub enum Fault {
         /// HTTP status.
         status: u16,
     },
+    /// Executed, then the answer breaks off and the connection with it.
+    BreaksOff,
     /// Executed this much later.
     Slow(Duration),
 }
@@ -166,11 +168,22 @@ async fn handle(State(shared): State<Arc<Shared>>, incoming: axum::extract::Requ
     let Some(request) = read(incoming).await else { return respond(413, None, Body::empty()) };
     shared.received.fetch_add(1, Ordering::SeqCst);
     let fault = shared.next_fault(&request);
+    let breaks_off = fault == Some(Fault::BreaksOff);
     let (status, retry_after, body) = execute(&shared.rules, &request, fault).await;
     let Request { method, path, query, body: sent, .. } = request;
     let entry = RequestLog { method, path, query, body: sent, status };
     shared.log.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
-    respond(status, retry_after, Body::from(body))
+    match breaks_off {
+        // A 204 has no body that could break off.
+        true => respond(200, None, broken_body()),
+        false => respond(status, retry_after, Body::from(body)),
+    }
+}
+
+/// A body that begins and never ends well.
+fn broken_body() -> Body {
+    let broken = Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+    Body::from_stream(futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"{")), broken]))
 }
 
 async fn execute(rules: &Rules, request: &Request, fault: Option<Fault>) -> (u16, Option<u32>, String) {
