@@ -6,7 +6,7 @@
 //! ```text
 //! 2 config/    credentials
 //! 1 acme/      problem jws http directory account order authorization certificate client
-//! 1 dns/       transport resolver answer zone walk cname poll propagation watch
+//! 1 dns/       memo transport resolver answer zone walk cname poll propagation watch
 //! 1 pki/       key csr leaf
 //! 1 plugin/    field wire tree template manifest guard scrub secret bindings limits address dns_update told http call engine inspect cache loader provider
 //! 1 store/     layout journal account certificate zone_lock
