@@ -1,4 +1,5 @@
-//! What the tests share: providers built to components, and real name servers on loopback.
+//! What the tests share: providers built to components, real name servers on loopback, network namespaces.
 
+pub mod netns;
 pub mod plugins;
 pub mod server;

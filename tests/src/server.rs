@@ -64,6 +64,28 @@ pub fn bind(algorithm: &str) -> Option<Server> {
     Some(start(command, folder, port))
 }
 
+/// BIND as a resolver at `address`, port 53, that finds everything below `domain` at `authority`.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_resolver(address: &str, domain: &str, authority: &str) -> Option<Server> {
+    let program = peer("named")?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().display().to_string();
+    let configuration = format!(
+        "options {{ directory \"{path}\"; listen-on {{ {address}; }}; listen-on-v6 {{ none; }}; pid-file none;\n\
+         session-keyfile none; recursion yes; allow-recursion {{ any; }}; dnssec-validation no; }};\n\
+         controls {{ }};\n\
+         zone \"{domain}\" {{ type static-stub; server-addresses {{ {authority}; }}; }};\n"
+    );
+    let file = folder.path().join("named.conf");
+    std::fs::write(&file, configuration).expect("a configuration");
+    let mut command = Command::new(program);
+    command.arg("-g").arg("-c").arg(file).args(["-n", "1"]);
+    let address = SocketAddr::new(address.parse().expect("an address"), 53);
+    Some(spawn(command, folder, address, |server| std::net::TcpStream::connect(server.address).is_ok()))
+}
+
 /// Knot with the same zone and key.
 ///
 /// # Panics
@@ -111,13 +133,23 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
 }
 
-fn start(mut command: Command, folder: tempfile::TempDir, port: u16) -> Server {
+fn start(command: Command, folder: tempfile::TempDir, port: u16) -> Server {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    spawn(command, folder, address, |server| server.txt("_acme-challenge.example.test").is_ok())
+}
+
+fn spawn(
+    mut command: Command,
+    folder: tempfile::TempDir,
+    address: SocketAddr,
+    is_ready: impl Fn(&Server) -> bool,
+) -> Server {
     let log = std::fs::File::create(folder.path().join("log")).expect("a log");
     let errors = log.try_clone().expect("a log");
     let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().expect("a server that starts");
-    let server = Server { child, folder, address: SocketAddr::from(([127, 0, 0, 1], port)) };
+    let server = Server { child, folder, address };
     let deadline = Instant::now() + Duration::from_secs(30);
-    while server.txt("_acme-challenge.example.test").is_err() {
+    while !is_ready(&server) {
         assert!(Instant::now() < deadline, "the server does not answer");
         std::thread::sleep(Duration::from_millis(50));
     }

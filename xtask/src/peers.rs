@@ -11,9 +11,10 @@ struct Peer {
     purpose: &'static str,
 }
 
-const PEERS: [Peer; 2] = [
+const PEERS: [Peer; 3] = [
     Peer { program: "named", package: "bind9", purpose: "DNS UPDATE with TSIG against BIND" },
     Peer { program: "knotd", package: "knot", purpose: "DNS UPDATE with TSIG against Knot" },
+    Peer { program: "ip", package: "iproute2", purpose: "DNS on machines of other kinds, in network namespaces" },
 ];
 
 /// Installs what is missing where that can be done, and prints what there is.
