@@ -51,3 +51,26 @@ fn start(address: SocketAddr, key: &str, zones: &[(&str, String, &str)]) -> Opti
     command.arg("-g").arg("-c").arg(file).args(["-n", "1"]);
     Some(NameServer::start("BIND", command, folder, address, zones[0].0))
 }
+
+/// BIND as a resolver at `address`, port 53, that finds everything below `domain` at `authority`.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_resolver(address: &str, domain: &str, authority: &str) -> Option<NameServer> {
+    let program = peer("named")?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().display().to_string();
+    let configuration = format!(
+        "options {{ directory \"{path}\"; listen-on {{ {address}; }}; listen-on-v6 {{ none; }}; pid-file none;\n\
+         session-keyfile none; recursion yes; allow-recursion {{ any; }}; dnssec-validation no; }};\n\
+         controls {{ }};\n\
+         zone \"{domain}\" {{ type static-stub; server-addresses {{ {authority}; }}; }};\n"
+    );
+    let file = folder.path().join("named.conf");
+    std::fs::write(&file, configuration).expect("a configuration");
+    let mut command = Command::new(program);
+    command.arg("-g").arg("-c").arg(file).args(["-n", "1"]);
+    let address = SocketAddr::new(address.parse().expect("an address"), 53);
+    let ready = || std::net::TcpStream::connect(address).map(|_| ()).map_err(|error| error.to_string());
+    Some(NameServer::start_when("BIND as a resolver", command, folder, address, ready))
+}
