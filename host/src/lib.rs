@@ -4,7 +4,7 @@
 //! folder, and in layer 0, a file sees only files to its left. `layers.rs` among the tests compares every `crate::` path with this table.
 //!
 //! ```text
-//! 3 cli/       exit printer setup providers challenges logging issue cleanup verify plugin lab
+//! 3 cli/       exit printer setup providers challenges registration publishing logging issue persist cleanup verify plugin lab
 //! 2 flow/      cancel event session retry method proof publish dns01 dns_persist01 http01 tls_alpn01 prove leftovers account issue
 //! 2 config/    credentials
 //! 1 acme/      problem jws http directory account order challenge authorization certificate client

@@ -16,7 +16,7 @@ use super::certificate::{CertificateChain, alternates};
 use super::challenge::{Challenge, Token};
 use super::directory::Directory;
 use super::http::{AcmeError, Http, HttpOptions, Reply};
-use super::jws::{AccountKey, Signer};
+use super::jws::{AccountKey, Signer, key_change};
 use super::order::{Order, OrderOptions, OrderStatus};
 use crate::backoff::Backoff;
 use crate::name::CertName;
@@ -83,6 +83,32 @@ impl AccountHandle {
     /// The account's URL.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The account as the CA knows it.
+    pub async fn account(&self) -> Result<Account, AcmeError> {
+        Ok(Account { url: self.url.clone(), ..self.post(&self.url, None, soon()).await?.json()? })
+    }
+
+    /// Replaces the contacts, `mailto:` URLs (RFC 8555 section 7.3.2).
+    pub async fn update_contacts(&self, contacts: &[String]) -> Result<Account, AcmeError> {
+        let reply = self.post(&self.url, Some(&json!({"contact": contacts})), soon()).await?;
+        Ok(Account { url: self.url.clone(), ..reply.json()? })
+    }
+
+    /// Ends the account for good (RFC 8555 section 7.3.6).
+    pub async fn deactivate(&self) -> Result<(), AcmeError> {
+        self.post(&self.url, Some(&json!({"status": "deactivated"})), soon()).await?;
+        Ok(())
+    }
+
+    /// Changes the account's key (RFC 8555 section 7.3.5); store the new one before.
+    pub async fn change_key(&self, new: &AccountKey) -> Result<(), AcmeError> {
+        let url = self.client.directory.key_change.as_ref();
+        let url = url.ok_or(AcmeError::NotOffered { what: "a change of the account's key" })?;
+        let payload = key_change(&self.key, new, &self.url, url).map_err(AcmeError::Key)?;
+        self.post(url, Some(&payload), soon()).await?;
+        Ok(())
     }
 
     /// The first label of the account's own challenge records: `_` and base32 of the first 10 bytes of SHA-256 of the

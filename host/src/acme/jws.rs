@@ -1,6 +1,7 @@
 //! Account keys and signed request bodies (RFC 7515, RFC 7638, RFC 8555 section 6.2).
 
 use std::fmt;
+use std::str::FromStr;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair as _};
@@ -32,6 +33,18 @@ pub enum AccountKeyType {
     P256,
     /// ES384.
     P384,
+}
+
+impl FromStr for AccountKeyType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "p256" => Ok(Self::P256),
+            "p384" => Ok(Self::P384),
+            _ => Err("give p256 or p384".to_owned()),
+        }
+    }
 }
 
 impl AccountKey {
@@ -168,6 +181,13 @@ pub(super) fn external_binding(key: &AccountKey, kid: &str, mac_key: &[u8], url:
     let mac_key = hmac::Key::new(hmac::HMAC_SHA256, mac_key);
     let protected = json!({"alg": "HS256", "kid": kid, "url": url});
     flatten(&protected, &key.jwk().to_string(), |input| Ok(hmac::sign(&mac_key, input).as_ref().to_vec()))
+}
+
+/// The payload that changes an account's key, signed by the new one (RFC 8555 section 7.3.5).
+pub(super) fn key_change(old: &AccountKey, new: &AccountKey, account: &str, url: &str) -> Result<Value, KeyError> {
+    let protected = json!({"alg": new.algorithm(), "jwk": new.jwk(), "url": url});
+    let payload = json!({"account": account, "oldKey": old.jwk()});
+    flatten(&protected, &payload.to_string(), |input| new.sign(input))
 }
 
 fn flatten(

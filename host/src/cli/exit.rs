@@ -189,8 +189,12 @@ fn issue_exit(error: &IssueError) -> Exit {
 
 fn account_exit(error: &AccountUseError) -> Exit {
     match error {
-        AccountUseError::NotMade(source) => acme_exit(source),
-        AccountUseError::TermsNotAgreed { .. } | AccountUseError::NoBinding => Exit::Usage,
+        AccountUseError::NotMade(source)
+        | AccountUseError::KeyNotChanged(source)
+        | AccountUseError::KeyChangeUnknown(source) => acme_exit(source),
+        AccountUseError::TermsNotAgreed { .. } | AccountUseError::NoBinding | AccountUseError::NoAccount { .. } => {
+            Exit::Usage
+        }
         AccountUseError::AccountUrl { .. } => Exit::CaUnreachable,
         AccountUseError::Stored(_) | AccountUseError::NoAccountKey | AccountUseError::AccountKey(_) => Exit::State,
     }

@@ -1,26 +1,22 @@
 //! `acmite issue`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
-use zeroize::Zeroizing;
 
 use super::Global;
 use super::challenges::ChallengeArgs;
 use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
-use super::setup::{CaArgs, DnsArgs, duration, on_signals, open_state};
+use super::publishing::PublishArgs;
+use super::registration::RegistrationArgs;
+use super::setup::{CaArgs, DnsArgs, on_signals, open_state};
 use crate::acme::{AcmeClient, OrderOptions};
-use crate::dns::{PropagationCheck, PropagationOptions};
-use crate::flow::{self, AccountSetup, Dns01Options, Event, IssueRequest, Issued, ProofOptions, Session};
+use crate::flow::{self, Event, IssueRequest, Issued, ProofOptions, Session};
 use crate::name::CertName;
 use crate::pki::KeyType;
-use crate::secure_file::read_private;
 
 /// Get a certificate, proving its names by DNS-01, HTTP-01 or TLS-ALPN-01.
 ///
@@ -44,18 +40,8 @@ pub(super) struct Args {
     /// The certificate's name in the state folder [default: the first name]
     #[arg(long, value_name = "NAME")]
     cert_name: Option<String>,
-    /// Where the CA may write to about the account; may be repeated
-    #[arg(long, value_name = "ADDR")]
-    email: Vec<String>,
-    /// Agree to the CA's terms of service
-    #[arg(long)]
-    agree_tos: bool,
-    /// Key id of an external account binding, from the CA's site
-    #[arg(long, value_name = "KID", requires = "eab_hmac_key_file")]
-    eab_kid: Option<String>,
-    /// File of the binding's MAC key, base64url; must be the owner's alone
-    #[arg(long, value_name = "FILE", requires = "eab_kid")]
-    eab_hmac_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    registration: RegistrationArgs,
     #[command(flatten)]
     challenges: ChallengeArgs,
     #[command(flatten)]
@@ -63,7 +49,7 @@ pub(super) struct Args {
     #[command(flatten)]
     dns: DnsArgs,
     #[command(flatten)]
-    proof: ProofArgs,
+    publishing: PublishArgs,
     /// Type of the certificate's key: p256, p384, rsa2048, rsa3072 or rsa4096
     #[arg(long, value_name = "TYPE", default_value = "p256")]
     key_type: KeyType,
@@ -75,22 +61,9 @@ pub(super) struct Args {
     preferred_chain: Option<String>,
 }
 
-#[derive(clap::Args)]
-struct ProofArgs {
-    /// How long to wait until the name servers show the records, as 90, 90s or 5m
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
-    propagation_timeout: Duration,
-    /// Who must show the records before the CA is told to look: all authoritative servers, the resolvers, or none
-    #[arg(long, value_name = "all|resolver|none", default_value = "all")]
-    propagation_check: PropagationCheck,
-    /// TTL of the records in seconds; a provider may need more
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=3600))]
-    dns_ttl: u32,
-}
-
 pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
     let request = request(&args)?;
-    let setup = account_setup(&args)?;
+    let setup = args.registration.setup()?;
     let state = open_state(global)?;
     let providers = Providers::new(&state, &args.providers)?;
     providers.open_all()?;
@@ -129,8 +102,6 @@ fn request(args: &Args) -> Result<IssueRequest, Failure> {
         }
     }
     let certificate = args.cert_name.clone().unwrap_or_else(|| names[0].base().to_string());
-    let propagation =
-        PropagationOptions { check: args.proof.propagation_check, timeout: args.proof.propagation_timeout };
     let methods = args.challenges.methods(!args.providers.plugins.is_empty())?;
     let chosen = methods.check(&names)?;
     if args.providers.plugins.is_empty() && chosen.iter().any(|method| method.publishes()) {
@@ -148,32 +119,10 @@ fn request(args: &Args) -> Result<IssueRequest, Failure> {
         preferred_chain: args.preferred_chain.clone(),
         proof: ProofOptions {
             methods,
-            dns01: Dns01Options { propagation, ttl: args.proof.dns_ttl },
+            dns01: args.publishing.options(),
             http_port: args.challenges.http_port,
             tls_port: args.challenges.tls_port,
         },
-    })
-}
-
-fn account_setup(args: &Args) -> Result<AccountSetup, Failure> {
-    if let Some(wrong) = args.email.iter().find(|email| !email.contains('@') || email.contains(char::is_whitespace)) {
-        return Err(Failure::new(Exit::Usage, format!("{wrong:?} is no e-mail address; give one as me@example.com")));
-    }
-    let contacts = args.email.iter().map(|email| format!("mailto:{email}")).collect();
-    let eab = match (&args.eab_kid, &args.eab_hmac_key_file) {
-        (Some(kid), Some(file)) => Some((kid.clone(), mac_key(file)?)),
-        _ => None,
-    };
-    Ok(AccountSetup { contacts, agree_tos: args.agree_tos, eab })
-}
-
-fn mac_key(file: &std::path::Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let text = read_private(file).map_err(|error| Failure::of(Exit::Configuration, &error))?;
-    let trimmed = text.trim_ascii();
-    let unpadded = trimmed.iter().position(|byte| *byte == b'=').map_or(trimmed, |end| &trimmed[..end]);
-    BASE64URL_NOPAD.decode(unpadded).map(Zeroizing::new).map_err(|_| {
-        let file = file.display();
-        Failure::new(Exit::Configuration, format!("{file} holds no base64url; copy the MAC key as the CA shows it"))
     })
 }
 

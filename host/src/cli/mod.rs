@@ -10,7 +10,13 @@ pub mod providers;
 
 pub mod challenges;
 
+pub mod registration;
+
+pub mod publishing;
+
 mod issue;
+
+mod persist;
 
 mod cleanup;
 
@@ -77,6 +83,7 @@ pub enum Progress {
 #[derive(Subcommand)]
 enum Command {
     Issue(Box<issue::Args>),
+    Persist(Box<persist::Args>),
     Cleanup(cleanup::Args),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -95,6 +102,7 @@ impl Cli {
         let printer = std::sync::Arc::new(Printer::new(Mode::of(&self.global)));
         let done = match self.command {
             Command::Issue(args) => issue::run(*args, &self.global, &printer).await,
+            Command::Persist(args) => persist::run(*args, &self.global, &printer).await,
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
