@@ -7,7 +7,7 @@
 //! 3 cli/       exit printer setup providers challenges registration publishing logging issue persist cleanup verify plugin lab
 //! 2 flow/      cancel event session retry method proof publish dns01 dns_persist01 http01 tls_alpn01 prove leftovers account issue
 //! 2 config/    credentials
-//! 1 acme/      problem jws http directory account order challenge authorization certificate client
+//! 1 acme/      problem jws jwk http directory account order challenge authorization certificate client
 //! 1 dns/       memo transport resolver answer zone walk cname poll propagation watch
 //! 1 pki/       key csr leaf validation trust
 //! 1 plugin/    field wire tree template manifest guard scrub secret bindings limits address overrides dns_update told http call engine compile inspect bundled cache loader provider

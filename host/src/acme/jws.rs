@@ -19,7 +19,7 @@ pub struct AccountKey {
     pkcs8: Zeroizing<Vec<u8>>,
 }
 
-enum Pair {
+pub(super) enum Pair {
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
     Rsa(rsa::KeyPair),
@@ -64,13 +64,21 @@ impl AccountKey {
         Self::from_pkcs8(der.secret_pkcs8_der())
     }
 
-    fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
+    pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
         let p256 = EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Pair::P256);
         let pair = p256
             .or_else(|_| EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, der).map(Pair::P384))
             .or_else(|_| rsa::KeyPair::from_pkcs8(der).map(Pair::Rsa))
             .map_err(|_| KeyError::Unsupported)?;
         Ok(Self { pair, pkcs8: Zeroizing::new(der.to_vec()) })
+    }
+
+    pub(super) fn pair(&self) -> &Pair {
+        &self.pair
+    }
+
+    pub(super) fn pkcs8(&self) -> &[u8] {
+        &self.pkcs8
     }
 
     /// The private key as PKCS#8 PEM.
@@ -224,6 +232,9 @@ pub enum KeyError {
     /// No private key block.
     #[error("the text holds no unencrypted PKCS#8 private key; convert it with `openssl pkcs8 -topk8 -nocrypt`")]
     NotPem,
+    /// No JWK of a private key.
+    #[error("the text is no JWK of a private key; give the file that the other client keeps the account's key in")]
+    NotJwk,
     /// Another algorithm.
     #[error("the key is neither P-256, P-384 nor RSA of at least 2048 bits; use a key of one of these types")]
     Unsupported,
