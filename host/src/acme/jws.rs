@@ -154,7 +154,7 @@ impl AccountKey {
     }
 }
 
-const PEM_LINE_CHARS: usize = 64;
+pub(super) const PEM_LINE_CHARS: usize = 64;
 
 impl fmt::Debug for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

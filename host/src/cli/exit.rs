@@ -14,6 +14,8 @@ use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
 use crate::plugin::told::ErrorKind;
 use crate::store::StateDirError;
+use crate::store::account::AccountError;
+use crate::store::foreign_account::ForeignAccountError;
 
 /// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +124,8 @@ macro_rules! failures {
 
 failures! {
     StateDirError => Exit::State;
+    AccountError => Exit::State;
+    ForeignAccountError => Exit::Configuration;
     LeftoversError => Exit::State;
     MethodError => Exit::Usage;
     ResolverError => Exit::Dns;
@@ -190,6 +194,7 @@ fn issue_exit(error: &IssueError) -> Exit {
 fn account_exit(error: &AccountUseError) -> Exit {
     match error {
         AccountUseError::NotMade(source)
+        | AccountUseError::NotFound(source)
         | AccountUseError::KeyNotChanged(source)
         | AccountUseError::KeyChangeUnknown(source) => acme_exit(source),
         AccountUseError::TermsNotAgreed { .. } | AccountUseError::NoBinding | AccountUseError::NoAccount { .. } => {
@@ -197,6 +202,7 @@ fn account_exit(error: &AccountUseError) -> Exit {
         }
         AccountUseError::AccountUrl { .. } => Exit::CaUnreachable,
         AccountUseError::Stored(_) | AccountUseError::NoAccountKey | AccountUseError::AccountKey(_) => Exit::State,
+        AccountUseError::Occupied { .. } => Exit::Usage,
     }
 }
 

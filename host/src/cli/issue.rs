@@ -111,7 +111,7 @@ fn request(args: &Args) -> Result<IssueRequest, Failure> {
         ));
     }
     Ok(IssueRequest {
-        server: args.ca.server.clone(),
+        server: args.ca.directory()?,
         names,
         certificate,
         key_type: args.key_type,

@@ -18,6 +18,8 @@ mod issue;
 
 mod persist;
 
+mod account;
+
 mod cleanup;
 
 mod verify;
@@ -84,6 +86,8 @@ pub enum Progress {
 enum Command {
     Issue(Box<issue::Args>),
     Persist(Box<persist::Args>),
+    #[command(subcommand)]
+    Account(account::Command),
     Cleanup(cleanup::Args),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -103,6 +107,7 @@ impl Cli {
         let done = match self.command {
             Command::Issue(args) => issue::run(*args, &self.global, &printer).await,
             Command::Persist(args) => persist::run(*args, &self.global, &printer).await,
+            Command::Account(command) => account::run(command, &self.global, &printer).await,
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,

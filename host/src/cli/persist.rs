@@ -64,8 +64,8 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
         observe: &observe,
         cancel: on_signals(printer)?,
     };
-    let client = AcmeClient::connect(&args.ca.server, args.ca.http()?).await?;
-    let account = flow::open_account(&session, &client, &setup, &args.ca.server).await?;
+    let client = AcmeClient::connect(&args.ca.directory()?, args.ca.http()?).await?;
+    let account = flow::open_account(&session, &client, &setup, &args.ca.directory()?).await?;
     let until = args.until.map(OffsetDateTime::unix_timestamp);
     let request =
         PersistRequest { names: args.domains, until, dns: args.publishing.options(), profile: args.profile.clone() };

@@ -36,15 +36,36 @@ impl DnsArgs {
 /// Which CA.
 #[derive(Args, Clone, Debug)]
 pub struct CaArgs {
-    /// The CA's directory URL, or letsencrypt, letsencrypt-staging, zerossl, google, buypass, sslcom or actalis
+    /// The CA's directory URL, or letsencrypt, letsencrypt-staging, zerossl, google, sslcom or actalis
     #[arg(long, value_name = "URL", default_value = "letsencrypt", value_parser = server)]
     pub server: Url,
+    /// Ask the CA's staging directory, for trials
+    #[arg(long)]
+    pub staging: bool,
     /// PEM file of root certificates to trust besides the system's, for a private CA
     #[arg(long, value_name = "PEM")]
     pub ca_bundle: Option<PathBuf>,
 }
 
 impl CaArgs {
+    /// The directory that is meant.
+    pub fn directory(&self) -> Result<Url, Failure> {
+        if !self.staging {
+            return Ok(self.server.clone());
+        }
+        let known = CAS.iter().find(|(_, url, _)| *url == self.server.as_str());
+        let staging = known.and_then(|(_, _, staging)| Url::parse(staging.as_ref()?).ok());
+        staging.ok_or_else(|| {
+            let with = CAS.iter().filter(|(.., staging)| staging.is_some()).map(|(name, ..)| *name);
+            let with = with.collect::<Vec<_>>().join(", ");
+            let server = &self.server;
+            Failure::new(
+                Exit::Usage,
+                format!("no staging directory is known for {server}, only for: {with}; give its URL"),
+            )
+        })
+    }
+
     /// How the CA is reached.
     pub fn http(&self) -> Result<HttpOptions, Failure> {
         let read = |path: &PathBuf| {
@@ -60,7 +81,11 @@ impl CaArgs {
 }
 
 fn server(text: &str) -> Result<Url, String> {
-    let url = CAS.iter().find(|(name, _)| *name == text).map_or(text, |(_, url)| *url);
+    if text == "buypass" {
+        // https://www.buypass.com/products/tls-ssl-certificates/go-ssl, as https-dev/docs#7 quotes it in 2026.
+        return Err(format!("Buypass has ended its certificates (October 2025); choose another: {}", ca_names()));
+    }
+    let url = CAS.iter().find(|(name, ..)| *name == text).map_or(text, |(_, url, _)| *url);
     let url = Url::parse(url).map_err(|_| format!("give an https:// URL or one of: {}", ca_names()))?;
     let loopback = match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
@@ -77,19 +102,21 @@ fn server(text: &str) -> Result<Url, String> {
 }
 
 fn ca_names() -> String {
-    CAS.map(|(name, _)| name).join(", ")
+    CAS.map(|(name, ..)| name).join(", ")
 }
 
-/// As the CAs document them.
-const CAS: [(&str, &str); 7] = [
-    ("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory"),
-    ("letsencrypt-staging", "https://acme-staging-v02.api.letsencrypt.org/directory"),
-    ("zerossl", "https://acme.zerossl.com/v2/DV90"),
-    ("google", "https://dv.acme-v02.api.pki.goog/directory"),
-    ("buypass", "https://api.buypass.com/acme/directory"),
-    ("sslcom", "https://acme.ssl.com/sslcom-dv-rsa"),
-    ("actalis", "https://acme-api.actalis.com/acme/directory"),
+/// Name, directory and staging directory, seen in 2026 in lego's list, <https://go-acme.github.io/lego/advanced/caservers/>;
+/// ZeroSSL's in <https://context7.com/zerossl/documentation/llms.txt>.
+const CAS: [(&str, &str, Option<&str>); 6] = [
+    ("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory", Some(LETSENCRYPT_STAGING)),
+    ("letsencrypt-staging", LETSENCRYPT_STAGING, Some(LETSENCRYPT_STAGING)),
+    ("zerossl", "https://acme.zerossl.com/v2/DV90", None),
+    ("google", "https://dv.acme-v02.api.pki.goog/directory", Some("https://dv.acme-v02.test-api.pki.goog/directory")),
+    ("sslcom", "https://acme.ssl.com/sslcom-dv-rsa", None),
+    ("actalis", "https://acme-api.actalis.com/acme/directory", None),
 ];
+
+const LETSENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
 /// Opens the state folder that was named, or the default one.
 pub fn open_state(global: &Global) -> Result<StateDir, Failure> {
@@ -159,6 +186,18 @@ mod tests {
         assert!(server("http://ca.example/dir").is_err() && server("http://127.0.0.1.example/").is_err());
         assert!(server("https://ca.example/dir").is_ok() && server("nonsense").is_err());
         assert_eq!(server("letsencrypt").map(|url| url.scheme().to_owned()), Ok("https".to_owned()));
+    }
+
+    #[test]
+    fn staging_is_known_for_some_and_never_guessed() {
+        let meant = |name: &str| {
+            let args = CaArgs { server: server(name).expect(name), staging: true, ca_bundle: None };
+            args.directory().map(String::from).ok()
+        };
+        assert_eq!(meant("letsencrypt").as_deref(), Some(LETSENCRYPT_STAGING));
+        assert_eq!(meant("letsencrypt-staging").as_deref(), Some(LETSENCRYPT_STAGING));
+        assert_eq!(meant("zerossl"), None);
+        assert_eq!(meant("https://ca.example/dir"), None);
     }
 
     #[test]

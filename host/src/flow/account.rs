@@ -76,6 +76,23 @@ pub async fn roll_key(client: &AcmeClient, store: &AccountStore, kind: AccountKe
     }
 }
 
+/// Takes over a key that the CA knows; an account with another key is not replaced.
+pub async fn import_account(
+    client: &AcmeClient,
+    store: &AccountStore,
+    key: AccountKey,
+) -> Result<AccountHandle, AccountUseError> {
+    if stored_key(store)?.is_some_and(|stored| stored.thumbprint() != key.thumbprint()) {
+        return Err(AccountUseError::Occupied { server: store.server().clone() });
+    }
+    let lookup = Registration { only_existing: true, ..Registration::default() };
+    let account = client.register(&key, lookup).await.map_err(AccountUseError::NotFound)?;
+    let url = Url::parse(&account.url).map_err(|_| AccountUseError::AccountUrl { url: account.url.clone() })?;
+    store.save_key(&key.to_pem())?;
+    store.save_url(&url, &account.contact)?;
+    Ok(client.with_account(Arc::new(key), account.url))
+}
+
 /// Whether the CA has surely not done what it was asked.
 fn is_definite(error: &AcmeError) -> bool {
     match error {
@@ -159,6 +176,15 @@ pub enum AccountUseError {
         /// The CA's directory.
         server: Url,
     },
+    /// There is another one already.
+    #[error("there is another account at {server} already; give the one to import a name with --account")]
+    Occupied {
+        /// The CA's directory.
+        server: Url,
+    },
+    /// The CA does not know the key.
+    #[error("the CA does not know the account; give the --server where it was made")]
+    NotFound(#[source] AcmeError),
     /// The CA did not take the new key.
     #[error("the CA did not change the account's key; the old one stays")]
     KeyNotChanged(#[source] AcmeError),

@@ -29,7 +29,7 @@ pub mod account;
 
 pub mod issue;
 
-pub use account::{AccountSetup, AccountUseError, existing_account, open_account, roll_key};
+pub use account::{AccountSetup, AccountUseError, existing_account, import_account, open_account, roll_key};
 pub use cancel::{Cancel, Canceller, cancellation};
 pub use dns_persist01::{PersistError, PersistProofError, PersistRecord, PersistRequest, persist};
 pub use dns01::Dns01Error;
