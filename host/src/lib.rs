@@ -11,7 +11,7 @@
 //! 1 dns/       transport zone propagation
 //! 1 pki/       key csr leaf
 //! 1 plugin/    field wire tree template manifest guard scrub secret bindings limits address dns_update told http call engine inspect bundled cache loader provider
-//! 1 store/     layout journal account certificate zone_lock plugin_pins
+//! 1 store/     layout journal account certificate renewal renewal_state zone_lock plugin_pins
 //! 0            name backoff secure_file
 //! ```
 
