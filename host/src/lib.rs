@@ -5,9 +5,9 @@
 //!
 //! ```text
 //! 3 cli/       exit printer setup providers logging issue cleanup plugin lab
-//! 2 flow/      cancel event session retry dns01 leftovers issue
+//! 2 flow/      cancel event session retry dns01 leftovers due issue
 //! 2 config/    credentials
-//! 1 acme/      problem jws http directory account order authorization certificate client
+//! 1 acme/      problem jws http directory account order authorization certificate ari client
 //! 1 dns/       transport zone propagation
 //! 1 pki/       key csr leaf
 //! 1 plugin/    field wire tree template manifest guard scrub secret bindings limits address dns_update told http call engine inspect bundled cache loader provider

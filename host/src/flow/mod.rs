@@ -11,6 +11,8 @@ pub mod dns01;
 
 pub mod leftovers;
 
+pub mod due;
+
 pub mod issue;
 
 pub use cancel::{Cancel, Canceller, cancellation};
