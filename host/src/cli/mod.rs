@@ -8,7 +8,11 @@ pub mod setup;
 
 pub mod providers;
 
+mod hook_args;
+
 mod issue;
+
+mod renew;
 
 mod cleanup;
 
@@ -73,6 +77,7 @@ pub enum Progress {
 #[derive(Subcommand)]
 enum Command {
     Issue(Box<issue::Args>),
+    Renew(renew::Args),
     Cleanup(cleanup::Args),
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -90,6 +95,7 @@ impl Cli {
         let printer = std::sync::Arc::new(Printer::new(Mode::of(&self.global)));
         let done = match self.command {
             Command::Issue(args) => issue::run(*args, &self.global, &printer).await,
+            Command::Renew(args) => renew::run(args, &self.global, &printer).await,
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
             Command::Lab(args) => lab::run(args, &printer).await,

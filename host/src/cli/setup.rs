@@ -98,6 +98,13 @@ const CAS: [(&str, &str); 7] = [
     ("actalis", "https://acme-api.actalis.com/acme/directory"),
 ];
 
+/// The server for trials of the CA whose directory is at `server`, where it is known to have one.
+pub fn staging_of(server: &Url) -> Option<Url> {
+    let name = CAS.iter().find(|(_, url)| *url == server.as_str())?.0;
+    let (_, staging) = CAS.iter().find(|(other, _)| other.strip_suffix("-staging") == Some(name))?;
+    Url::parse(staging).ok()
+}
+
 /// Opens the state folder that was named, or the default one.
 pub fn open_state(global: &Global) -> Result<StateDir, Failure> {
     let is_root = rustix::process::geteuid().is_root();

@@ -150,7 +150,7 @@ pub fn ask_again(now: OffsetDateTime, retry_after: Option<Duration>) -> OffsetDa
 
 const USUAL_ASKING: Duration = HOUR.saturating_mul(6);
 const SOONEST_ASKING: Duration = Duration::from_secs(60);
-const LATEST_ASKING: Duration = HOUR.saturating_mul(24);
+pub(super) const LATEST_ASKING: Duration = HOUR.saturating_mul(24);
 
 #[cfg(test)]
 mod tests {

@@ -96,6 +96,9 @@ pub struct OpenOrder {
     pub profile: Option<String>,
     /// Which pending key it is for.
     pub key: String,
+    /// When the CSR was handed in.
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: OffsetDateTime,
 }
 
 /// A time until which a live certificate needs nothing.
@@ -175,6 +178,7 @@ mod tests {
                 key_type: "p256".to_owned(),
                 profile: None,
                 key: "0123".to_owned(),
+                since: until,
             }),
             quiet: Some(Quiet { live: "../archive/example.com/1".into(), until }),
             ..RenewalState::default()
