@@ -4,8 +4,8 @@
 //! folder, and in layer 0, a file sees only files to its left. `layers.rs` among the tests compares every `crate::` path with this table.
 //!
 //! ```text
-//! 3 cli/       exit printer setup providers hook_args logging issue renew cleanup plugin lab
-//! 2 flow/      cancel due event session retry dns01 leftovers standing clients suggestions deployers hooks round request finish issue renew
+//! 3 cli/       exit printer setup providers hook_args view logging issue renew list show revoke delete timer cleanup plugin lab
+//! 2 flow/      cancel due event session retry dns01 leftovers standing clients suggestions deployers hooks round request finish issue renew revoke
 //! 2 config/    credentials
 //! 1 acme/      problem jws http directory account order authorization certificate ari client
 //! 1 dns/       transport zone propagation

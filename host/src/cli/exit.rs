@@ -6,7 +6,9 @@ use std::fmt;
 use crate::acme::AcmeError;
 use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
-use crate::flow::{ConnectError, Dns01Error, FinishError, IssueError, LeftoversError, RenewError, ZoneFault};
+use crate::flow::{
+    ConnectError, Dns01Error, FinishError, IssueError, LeftoversError, RenewError, RevokeError, ZoneFault,
+};
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
 use crate::plugin::told::ErrorKind;
@@ -166,6 +168,26 @@ fn renew_exit(error: &RenewError) -> Exit {
         RenewError::Resolver(_) => Exit::Dns,
         RenewError::Connect(ConnectError::Ca(error)) => acme_exit(error),
         RenewError::Issue(error) => issue_exit(error),
+    }
+}
+
+impl From<RevokeError> for Failure {
+    fn from(error: RevokeError) -> Self {
+        let exit = match &error {
+            RevokeError::Ca(error) => acme_exit(error),
+            RevokeError::Account(error) => issue_exit(error),
+            RevokeError::NotThere { .. } | RevokeError::NoAccount { .. } | RevokeError::NotRemembered { .. } => {
+                Exit::Usage
+            }
+            RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::Key(_) => Exit::State,
+            RevokeError::Connect(ConnectError::Ca(error)) => acme_exit(error),
+            RevokeError::Connect(ConnectError::Bundle { .. }) => Exit::Configuration,
+        };
+        let failure = Self::of(exit, &error);
+        match &error {
+            RevokeError::Ca(said) => failure.with(said.remedy()),
+            _ => failure,
+        }
     }
 }
 

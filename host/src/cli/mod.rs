@@ -12,7 +12,19 @@ mod hook_args;
 
 mod issue;
 
+mod view;
+
 mod renew;
+
+mod list;
+
+mod show;
+
+mod revoke;
+
+mod delete;
+
+mod timer;
 
 mod cleanup;
 
@@ -78,6 +90,12 @@ pub enum Progress {
 enum Command {
     Issue(Box<issue::Args>),
     Renew(renew::Args),
+    List(list::Args),
+    Show(show::Args),
+    Revoke(revoke::Args),
+    Delete(delete::Args),
+    #[command(subcommand)]
+    Timer(timer::Command),
     Cleanup(cleanup::Args),
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -96,6 +114,11 @@ impl Cli {
         let done = match self.command {
             Command::Issue(args) => issue::run(*args, &self.global, &printer).await,
             Command::Renew(args) => renew::run(args, &self.global, &printer).await,
+            Command::List(args) => list::run(&args, &self.global, &printer),
+            Command::Show(args) => show::run(&args, &self.global, &printer),
+            Command::Revoke(args) => revoke::run(args, &self.global, &printer).await,
+            Command::Delete(args) => delete::run(&args, &self.global, &printer),
+            Command::Timer(command) => timer::run(&command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
             Command::Lab(args) => lab::run(args, &printer).await,

@@ -66,7 +66,8 @@ impl CaArgs {
     }
 }
 
-fn server(text: &str) -> Result<Url, String> {
+/// A CA by its URL or its known name.
+pub fn server(text: &str) -> Result<Url, String> {
     let url = CAS.iter().find(|(name, _)| *name == text).map_or(text, |(_, url)| *url);
     let url = Url::parse(url).map_err(|_| format!("give an https:// URL or one of: {}", ca_names()))?;
     let loopback = match url.host() {

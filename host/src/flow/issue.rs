@@ -15,6 +15,7 @@ use crate::acme::{
     AuthorizationStatus, ExternalAccount, KeyError, Order, OrderOptions, ProblemKind, Registration,
 };
 use crate::dns::PropagationCheck;
+use crate::store::StateDir;
 use crate::store::account::{AccountError, AccountStore};
 
 /// What an account is made with, if there is none.
@@ -164,13 +165,11 @@ async fn account(
     setup: &AccountSetup,
     server: &Url,
 ) -> Result<AccountHandle, IssueError> {
-    let store = AccountStore::new(session.state, server);
-    let stored = store.load()?;
-    if let Some(url) = stored.as_ref().and_then(|stored| stored.url.clone()) {
-        let key = stored_key(&store)?.ok_or(IssueError::NoAccountKey)?;
-        session.tell(Event::Account { url: url.to_string(), created: false });
-        return Ok(client.with_account(Arc::new(key), url.into()));
+    if let Some(account) = known_account(session.state, client, server)? {
+        session.tell(Event::Account { url: account.url().to_owned(), created: false });
+        return Ok(account);
     }
+    let store = AccountStore::new(session.state, server);
     check_terms(client, setup)?;
     let key = match stored_key(&store)? {
         Some(key) => key,
@@ -181,6 +180,18 @@ async fn account(
         }
     };
     register(session, client, setup, &store, key).await
+}
+
+/// The account at the CA, if there is one.
+pub(super) fn known_account(
+    state: &StateDir,
+    client: &AcmeClient,
+    server: &Url,
+) -> Result<Option<AccountHandle>, IssueError> {
+    let store = AccountStore::new(state, server);
+    let Some(url) = store.load()?.and_then(|stored| stored.url) else { return Ok(None) };
+    let key = stored_key(&store)?.ok_or(IssueError::NoAccountKey)?;
+    Ok(Some(client.with_account(Arc::new(key), url.into())))
 }
 
 fn stored_key(store: &AccountStore) -> Result<Option<AccountKey>, IssueError> {

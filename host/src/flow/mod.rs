@@ -34,6 +34,8 @@ pub mod issue;
 
 pub mod renew;
 
+pub mod revoke;
+
 pub use cancel::{Cancel, Canceller, cancellation};
 pub use clients::{Clients, ConnectError};
 pub use dns01::{Dns01Error, Dns01Options, ZoneFailure, ZoneFault};
@@ -43,6 +45,7 @@ pub use issue::{AccountSetup, IssueError, issue};
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
 pub use renew::{Choice, Outcome, ProviderMaker, RenewError, RenewOptions, RenewReport, RenewRun, renew};
 pub use request::{IssueRequest, Keep};
+pub use revoke::{Reason, RevokeError, Signatory, revoke};
 pub use round::HookRound;
 pub use session::{Instance, ProviderSource, Session, SourceError};
 pub use standing::{Standing, StandingError};

@@ -28,7 +28,7 @@ use crate::secure_file::{FileLock, LockError};
 use crate::store::StateDir;
 use crate::store::account::AccountStore;
 use crate::store::renewal::{ChallengeRecord, Dns01Record, Renewal, RenewalError};
-use crate::store::renewal_state::{HoldBy, RenewalState, RenewalStateError};
+use crate::store::renewal_state::{Hold, HoldBy, RenewalState, RenewalStateError};
 
 /// What a run works with.
 #[derive(Clone)]
@@ -168,30 +168,30 @@ enum Sorted {
     NotDue,
 }
 
-/// What is not due is noted, so that the next run need not look at it.
+/// What the CA suggested is noted before anything comes of it; and what is not due, so that the next run need not look
+/// at it.
 fn sorted(run: &RenewRun<'_>, mut standing: Standing, now: OffsetDateTime) -> Sorted {
-    let verdict = standing.verdict(now, run.options.next_run);
-    let rate_limited = standing.state.hold.clone().filter(|hold| hold.by == HoldBy::RateLimit && hold.until > now);
-    match (run.options.choice, verdict) {
-        (Choice::Forced, _) if rate_limited.is_some() => {}
-        (Choice::Forced | Choice::Trial(_), _) => return Sorted::Due(Box::new(standing), Why::Forced),
-        (Choice::Due, Verdict::Due(why)) => return Sorted::Due(Box::new(standing), why),
-        (Choice::Due, _) if !standing.state.owed_hooks.is_empty() => {
-            return Sorted::Due(Box::new(standing), Why::Forced);
-        }
-        (Choice::Due, _) => {}
+    let choice = run.options.choice;
+    if let Choice::Trial(_) = choice {
+        return Sorted::Due(Box::new(standing), Why::Forced);
     }
     let name = standing.name.clone();
+    let verdict = standing.verdict(now, run.options.next_run);
+    let rate_limited = standing.state.hold.clone().filter(|hold| hold.by == HoldBy::RateLimit && hold.until > now);
     standing.state.quiet = standing.quiet(run.state, now);
     if let Err(error) = standing.state.save(run.state, &name) {
         return Sorted::Told(name, Outcome::Failed(Box::new(error.into())));
     }
     match (verdict, rate_limited) {
-        (Verdict::Held { until, by }, _) => Sorted::Told(name, Outcome::Held { until, by }),
-        (_, Some(hold)) if matches!(run.options.choice, Choice::Forced) => {
-            Sorted::Told(name, Outcome::Held { until: hold.until, by: hold.by })
+        (_, Some(Hold { until, by })) if matches!(choice, Choice::Forced) => {
+            Sorted::Told(name, Outcome::Held { until, by })
         }
-        _ => Sorted::NotDue,
+        (Verdict::Due(why), _) => Sorted::Due(Box::new(standing), why),
+        _ if matches!(choice, Choice::Forced) || !standing.state.owed_hooks.is_empty() => {
+            Sorted::Due(Box::new(standing), Why::Forced)
+        }
+        (Verdict::Held { until, by }, _) => Sorted::Told(name, Outcome::Held { until, by }),
+        (Verdict::Later { .. }, _) => Sorted::NotDue,
     }
 }
 
@@ -257,7 +257,8 @@ impl OneRenewal<'_> {
         self.tell(Event::Renewing { why: self.why });
         self.round.before(&self.name, &names, &renewal.hooks, &|event| self.tell(event)).await;
         let replaced = standing.leaf.as_ref().and_then(|leaf| leaf.renewal_id.clone());
-        match self.obtain(renewal.clone(), replaced, AccountSetup::default()).await {
+        let setup = self.account_setup(&renewal)?;
+        match self.obtain(renewal, replaced, setup).await {
             Ok(leaf) => {
                 let failed_hooks = self.round.deploy(&self.name, &names, &|event| self.tell(event)).await?;
                 Ok(Outcome::Renewed { leaf: Box::new(leaf), failed_hooks })
@@ -273,15 +274,23 @@ impl OneRenewal<'_> {
     async fn try_out(&self, server: fn(&Url) -> Url) -> Result<(), RenewError> {
         let standing = Standing::read(self.run.state, &self.name)?;
         let mut renewal = standing.renewal.ok_or(RenewError::NotRemembered)?;
-        let account = AccountStore::new(self.run.state, &renewal.server).load().map_err(IssueError::from)?;
-        let contacts = account.map(|account| account.contacts).unwrap_or_default();
+        let setup = self.account_setup(&renewal)?;
         let there = server(&renewal.server);
         if there == renewal.server {
             let message = format!("no staging server is known of {there}; the trial is made there and counts");
             self.tell(Event::Warning { message });
         }
         renewal.server = there;
-        self.obtain(renewal, None, AccountSetup { contacts, agree_tos: true, eab: None }).await.map(|_| ())
+        self.obtain(renewal, None, setup).await.map(|_| ())
+    }
+
+    /// For a CA that has lost the account, and for its staging server: as it was agreed with the CA.
+    fn account_setup(&self, renewal: &Renewal) -> Result<AccountSetup, RenewError> {
+        let account = AccountStore::new(self.run.state, &renewal.server).load().map_err(IssueError::from)?;
+        let agreed = account.filter(|account| account.url.is_some());
+        let agree_tos = agreed.is_some();
+        let contacts = agreed.map(|account| account.contacts).unwrap_or_default();
+        Ok(AccountSetup { contacts, agree_tos, eab: None })
     }
 
     async fn obtain(
