@@ -1,4 +1,26 @@
-//! What the tests share: providers built to components, and real name servers on loopback.
+//! What the tests share: the built acmite, providers built to components, and real servers on loopback.
 
 pub mod plugins;
-pub mod server;
+pub mod process;
+
+pub mod http;
+pub mod tls;
+
+pub mod name_server;
+
+pub mod bind;
+pub mod knot;
+pub mod powerdns;
+
+pub mod pebble;
+pub mod step_ca;
+
+pub mod leak;
+pub mod openssl;
+pub mod proxy;
+
+pub mod acmite;
+
+pub mod scene;
+
+pub mod conformance;

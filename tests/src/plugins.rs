@@ -1,5 +1,6 @@
 //! Providers, built once for a test run.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -23,11 +24,17 @@ pub fn build(id: &str) -> Vec<u8> {
     built.component
 }
 
-/// Builds, checks and compiles `plugins/ID`.
+/// Builds, checks and compiles `plugins/ID`, once in a process.
 ///
 /// # Panics
 /// If it cannot be built or is refused.
 pub fn load(id: &str) -> Loaded {
-    let engine = new_engine().expect("an engine");
-    Loader::new(engine, None).load(&build(id), id).expect("a provider that loads")
+    static LOADED: Mutex<BTreeMap<String, Loaded>> = Mutex::new(BTreeMap::new());
+    let mut all = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let loaded = all.entry(id.to_owned()).or_insert_with(|| {
+        let engine = new_engine().expect("an engine");
+        Loader::new(engine, None).load(&build(id), id).expect("a provider that loads")
+    });
+    let Loaded { engine, component, inspected } = loaded;
+    Loaded { engine: engine.clone(), component: component.clone(), inspected: inspected.clone() }
 }

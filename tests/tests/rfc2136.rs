@@ -1,13 +1,16 @@
 //! The rfc2136 provider, compiled and in the sandbox, against real name servers.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use acmite::plugin::provider::{CallFault, Provider, Published};
+use acmite::plugin::overrides::OriginOverrides;
+use acmite::plugin::provider::{CallFault, Provider};
 use acmite::plugin::told::ErrorKind;
 use acmite::plugin::wire::TxtRecord;
+use acmite_tests::bind::bind;
+use acmite_tests::knot::knot;
+use acmite_tests::name_server::{NameServer, TSIG_SECRET};
 use acmite_tests::plugins;
-use acmite_tests::server::{self, Server, TSIG_SECRET};
 
-fn provider(server: &Server, algorithm: &str, secret: &str) -> Provider {
+fn provider(server: &NameServer, algorithm: &str, secret: &str) -> Provider {
     let settings = [
         ("server", server.address.to_string()),
         ("tsig_key_name", "acmite".to_owned()),
@@ -15,7 +18,7 @@ fn provider(server: &Server, algorithm: &str, secret: &str) -> Provider {
     ];
     let settings = settings.map(|(name, value)| (name.to_owned(), value)).to_vec();
     let secrets = vec![("tsig_secret".to_owned(), secret.as_bytes().to_vec().into())];
-    Provider::new(plugins::load("rfc2136"), settings, secrets, &[]).unwrap()
+    Provider::new(plugins::load("rfc2136"), settings, secrets, &[], &OriginOverrides::default()).unwrap()
 }
 
 fn record(name: &str, value: &str) -> TxtRecord {
@@ -24,26 +27,22 @@ fn record(name: &str, value: &str) -> TxtRecord {
 
 const NAME: &str = "_acme-challenge.example.test";
 
-async fn publishes_and_removes(server: &Server, algorithm: &str) {
+/// What else there is to publishing is in the conformance suite.
+async fn publishes_and_removes(server: &NameServer, algorithm: &str) {
     let provider = provider(server, algorithm, TSIG_SECRET);
     let zone = "example.test".parse().unwrap();
-    let mut records = vec![record(NAME, "apex"), record(NAME, "wildcard")];
-    records.extend((0..50).map(|number| record(&format!("_acme-challenge.h{number}.example.test"), "value")));
+    let records = [record(NAME, "apex"), record(NAME, "wildcard")];
     provider.check(Some(&zone)).await.unwrap();
     let published = provider.present(&zone, &records, 60).await.unwrap();
-    provider.present(&zone, &records, 60).await.unwrap();
     assert_eq!(server.txt(NAME).unwrap(), ["apex", "foreign", "wildcard"]);
-    assert_eq!(server.txt("_acme-challenge.h49.example.test").unwrap(), ["value"]);
     provider.cleanup(&zone, &records, &published).await.unwrap();
-    provider.cleanup(&zone, &records, &Published::default()).await.unwrap();
     assert_eq!(server.txt(NAME).unwrap(), ["foreign"]);
-    assert!(server.txt("_acme-challenge.h49.example.test").unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn bind_takes_and_gives_back_values_with_every_algorithm() {
     for algorithm in ["hmac-sha256", "hmac-sha384", "hmac-sha512"] {
-        let Some(server) = server::bind(algorithm) else { return };
+        let Some(server) = bind(algorithm) else { return };
         publishes_and_removes(&server, algorithm).await;
     }
 }
@@ -51,14 +50,14 @@ async fn bind_takes_and_gives_back_values_with_every_algorithm() {
 #[tokio::test]
 async fn knot_takes_and_gives_back_values_with_every_algorithm() {
     for algorithm in ["hmac-sha256", "hmac-sha384", "hmac-sha512"] {
-        let Some(server) = server::knot(algorithm) else { return };
+        let Some(server) = knot(algorithm) else { return };
         publishes_and_removes(&server, algorithm).await;
     }
 }
 
 #[tokio::test]
 async fn a_wrong_secret_is_denied_and_changes_nothing() {
-    for server in [server::bind("hmac-sha256"), server::knot("hmac-sha256")].into_iter().flatten() {
+    for server in [bind("hmac-sha256"), knot("hmac-sha256")].into_iter().flatten() {
         let provider = provider(&server, "hmac-sha256", "d3Jvbmctc2VjcmV0LXdyb25nLXNlY3JldA==");
         let zone = "example.test".parse().unwrap();
         let error = provider.present(&zone, &[record(NAME, "apex")], 60).await.unwrap_err();

@@ -1,34 +1,65 @@
-//! The real servers that the tests run against.
+//! The real servers that the tests run against: how each is had, and whether it is there.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use crate::steps::StepError;
 
 struct Peer {
-    program: &'static str,
-    package: &'static str,
+    name: &'static str,
+    source: Source,
     purpose: &'static str,
 }
 
-const PEERS: [Peer; 2] = [
-    Peer { program: "named", package: "bind9", purpose: "DNS UPDATE with TSIG against BIND" },
-    Peer { program: "knotd", package: "knot", purpose: "DNS UPDATE with TSIG against Knot" },
+/// How a peer is had.
+enum Source {
+    /// A Debian package, and a file by which it is known to be there: a program looked for, or a whole path.
+    Debian { package: &'static str, file: &'static str },
+    /// A Go program of the peer's name, installed into [`go_folder`], so that no other on the PATH is taken for it.
+    Go { module: &'static str, version: &'static str },
+}
+
+const fn debian(name: &'static str, package: &'static str, file: &'static str, purpose: &'static str) -> Peer {
+    Peer { name, source: Source::Debian { package, file }, purpose }
+}
+
+const fn go(name: &'static str, module: &'static str, version: &'static str, purpose: &'static str) -> Peer {
+    Peer { name, source: Source::Go { module, version }, purpose }
+}
+
+const PEERS: [Peer; 11] = [
+    debian("bind", "bind9", "named", "DNS UPDATE with TSIG, and a name server that stays behind"),
+    debian("knot", "knot", "knotd", "DNS UPDATE with TSIG"),
+    debian("powerdns", "pdns-server", "pdns_server", "a provider with an API"),
+    debian("powerdns-sqlite", "pdns-backend-sqlite3", POWERDNS_SCHEMA, "PowerDNS's database"),
+    debian("sqlite", "sqlite3", "sqlite3", "PowerDNS's database"),
+    debian("pebble-debian", "pebble", "/usr/bin/pebble", "a CA without profiles and renewal information"),
+    debian("openssl", "openssl", "openssl", "verifying what was issued"),
+    debian("ip", "iproute2", "ip", "network namespaces"),
+    debian("strace", "strace", "strace", "seeing what a run opens and contacts"),
+    go(
+        "pebble",
+        "github.com/letsencrypt/pebble/v2/cmd/pebble",
+        "v2.10.1",
+        "a CA with profiles and renewal information",
+    ),
+    go("step-ca", "github.com/smallstep/certificates/cmd/step-ca", "v0.30.2", "a private CA, as many run it"),
 ];
+
+const POWERDNS_SCHEMA: &str = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql";
 
 /// Installs what is missing where that can be done, and prints what there is.
 pub(crate) fn ensure() -> Result<(), StepError> {
-    let missing: Vec<&Peer> = PEERS.iter().filter(|peer| find(peer.program).is_none()).collect();
-    if !missing.is_empty() && can_install() {
-        install(&missing.iter().map(|peer| peer.package).collect::<Vec<_>>());
-    }
+    install_debian();
+    install_go();
     let mut absent = Vec::new();
     for peer in &PEERS {
-        match find(peer.program) {
-            Some(path) => println!("peer {:<8} {}", peer.program, path.display()),
+        match peer.path() {
+            Some(path) => println!("peer {:<16} {}  ({})", peer.name, path.display(), peer.version_of(&path)),
             None => {
-                println!("peer {:<8} MISSING: no {}; install {}", peer.program, peer.purpose, peer.package);
-                absent.push(peer.program);
+                println!("peer {:<16} MISSING: no {}; {}", peer.name, peer.purpose, peer.remedy());
+                absent.push(peer.name);
             }
         }
     }
@@ -38,31 +69,92 @@ pub(crate) fn ensure() -> Result<(), StepError> {
     Ok(())
 }
 
+impl Peer {
+    fn path(&self) -> Option<PathBuf> {
+        match self.source {
+            Source::Debian { file, .. } if file.starts_with('/') => Some(PathBuf::from(file)).filter(|p| p.is_file()),
+            Source::Debian { file, .. } => find(file),
+            Source::Go { .. } => Some(go_folder().join(self.name)).filter(|path| path.is_file()),
+        }
+    }
+
+    /// What is missing and how it can be had by hand.
+    fn remedy(&self) -> String {
+        match self.source {
+            Source::Debian { package, .. } => format!("run as root: apt-get install {package}"),
+            Source::Go { module, version, .. } => {
+                let folder = go_folder();
+                format!("with Go 1.25 or newer run: GOBIN={} go install {module}@{version}", folder.display())
+            }
+        }
+    }
+
+    /// What its package or its build says.
+    fn version_of(&self, path: &Path) -> String {
+        let found = match self.source {
+            Source::Debian { package, .. } => package_version(package),
+            Source::Go { .. } => built_version(path),
+        };
+        found.unwrap_or_else(|| "of unknown version".to_owned())
+    }
+
+    /// Whether it is a Go program of another version than the one that is wanted.
+    fn is_stale(&self) -> bool {
+        match (&self.source, self.path()) {
+            (Source::Go { version, .. }, Some(path)) => built_version(&path).is_some_and(|built| built != *version),
+            _ => false,
+        }
+    }
+}
+
+/// Where Go programs are: in the project's own target folder.
+fn go_folder() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository");
+    root.join("target/peers/bin")
+}
+
+/// The module version that Go wrote into a program, from the line `mod PATH VERSION HASH`.
+fn built_version(path: &Path) -> Option<String> {
+    let output = Command::new("go").arg("version").arg("-m").arg(path).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let module = text.lines().find_map(|line| line.trim().strip_prefix("mod\t"))?;
+    module.split('\t').nth(1).map(str::to_owned)
+}
+
+fn package_version(package: &str) -> Option<String> {
+    let output = Command::new("dpkg-query").args(["-W", "-f", "${Version}", package]).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-fn can_install() -> bool {
-    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
-    root && find("apt-get").is_some()
-}
-
-/// Installs Debian packages without letting their services start.
-fn install(packages: &[&str]) {
+/// Installs the Debian packages that are missing, without letting their services start.
+fn install_debian() {
+    let missing = PEERS.iter().filter(|peer| peer.path().is_none()).filter_map(|peer| match peer.source {
+        Source::Debian { package, .. } => Some(package),
+        Source::Go { .. } => None,
+    });
+    let packages: Vec<&str> = missing.collect();
+    if packages.is_empty() || !can_install() {
+        return;
+    }
     let policy = Path::new("/usr/sbin/policy-rc.d");
     let ours = !policy.exists() && write_policy(policy);
-    for arguments in [&["update"][..], &[&["install", "-y", "--no-install-recommends"], packages].concat()] {
-        println!("==> apt-get {}", arguments.join(" "));
-        let status = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
-        if !status.is_ok_and(|status| status.success()) {
-            eprintln!("warning: apt-get {} failed", arguments.join(" "));
-        }
+    for arguments in [&["update"][..], &[&["install", "-y", "--no-install-recommends"][..], &packages].concat()] {
+        run("apt-get", Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
     }
     if ours && let Err(error) = std::fs::remove_file(policy) {
         eprintln!("warning: {} could not be removed again: {error}", policy.display());
     }
+}
+
+fn can_install() -> bool {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    root && find("apt-get").is_some()
 }
 
 fn write_policy(policy: &Path) -> bool {
@@ -72,9 +164,35 @@ fn write_policy(policy: &Path) -> bool {
         .is_ok()
 }
 
+/// Builds the Go programs that are missing or of another version, by the Go that is there and without C libraries.
+fn install_go() {
+    for peer in PEERS.iter().filter(|peer| peer.path().is_none() || peer.is_stale()) {
+        let Source::Go { module, version, .. } = peer.source else { continue };
+        if find("go").is_none() {
+            println!("{} is left out: no go program; Debian's golang is too old for it", peer.name);
+            continue;
+        }
+        let mut command = Command::new("go");
+        command.arg("install").arg(format!("{module}@{version}"));
+        command.envs([("GOTOOLCHAIN", "local"), ("CGO_ENABLED", "0")]).env("GOBIN", go_folder());
+        run("go", &mut command);
+    }
+}
+
+fn run(name: &str, command: &mut Command) {
+    let arguments: Vec<String> = command.get_args().map(|one| one.to_string_lossy().into_owned()).collect();
+    let line = format!("{name} {}", arguments.join(" "));
+    println!("==> {line}");
+    let started = Instant::now();
+    if !command.status().is_ok_and(|status| status.success()) {
+        eprintln!("warning: {line} failed");
+    }
+    println!("<== {name}: {} s", started.elapsed().as_secs());
+}
+
 /// Peers that could not be had where CI demands them.
 #[derive(Debug, thiserror::Error)]
-#[error("CI=true and these peers are missing: {programs}; see the lines above for the packages")]
+#[error("CI=true and these peers are missing: {programs}; the lines above say how to get them")]
 pub(crate) struct PeersError {
     programs: String,
 }

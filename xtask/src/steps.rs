@@ -4,8 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::demo::DemoError;
 use crate::hygiene::HygieneError;
 use crate::peers::{self, PeersError};
+use crate::plugins::{self, PluginsError};
 
 /// Runs every step; the first that fails ends it.
 pub(crate) fn test(quick: bool) -> Result<(), StepError> {
@@ -14,10 +16,13 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
         peers::ensure()?;
     }
     cargo("format", &["fmt", "--all", "--check"])?;
+    plugins::build()?;
     cargo("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     let mut tests = vec!["test", "--locked", "--workspace"];
     if quick {
         tests.extend(["--exclude", "acmite-tests"]);
+    } else {
+        cargo("acmite for the tests", &["build", "--locked", "--package", "acmite"])?;
     }
     cargo("tests", &tests)?;
     let plugins = ["--manifest-path", "plugins/Cargo.toml"];
@@ -27,8 +32,14 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
     cargo("tests of the plugins", &[&["test", "--locked", "--workspace"][..], &plugins].concat())
 }
 
+/// Builds the release with all providers in it.
+pub(crate) fn build() -> Result<(), StepError> {
+    plugins::build()?;
+    cargo("acmite", &["build", "--locked", "--release", "--package", "acmite"])
+}
+
 /// Providers are built for a target that a fresh toolchain does not have.
-fn ensure_target() -> Result<(), StepError> {
+pub(crate) fn ensure_target() -> Result<(), StepError> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let libraries = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
     let there = libraries.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir());
@@ -44,7 +55,7 @@ fn ensure_target() -> Result<(), StepError> {
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-fn cargo(name: &'static str, arguments: &[&str]) -> Result<(), StepError> {
+pub(crate) fn cargo(name: &'static str, arguments: &[&str]) -> Result<(), StepError> {
     let command = format!("cargo {}", arguments.join(" "));
     println!("==> {name}: {command}");
     let started = Instant::now();
@@ -82,6 +93,12 @@ pub(crate) enum StepError {
     /// A peer is missing where none may be.
     #[error(transparent)]
     Peers(#[from] PeersError),
+    /// A provider was not built.
+    #[error(transparent)]
+    Plugins(#[from] PluginsError),
+    /// The demo ended early.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     /// A dependency breaks a rule.
     #[error(transparent)]
     Hygiene(#[from] HygieneError),

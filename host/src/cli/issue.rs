@@ -178,7 +178,8 @@ fn recipe(args: &Args) -> Result<(String, Renewal), Failure> {
     let dns01 = Dns01Record {
         plugins: args.providers.plugins.iter().map(ToString::to_string).collect(),
         credentials: args.providers.credentials.as_deref().map(absolute),
-        resolvers: args.dns.resolvers.clone(),
+        resolvers: args.dns.resolvers.iter().map(ToString::to_string).collect(),
+        zone: args.dns.zone.clone(),
         propagation_check: args.proof.propagation_check.to_string(),
         propagation_timeout_seconds: args.proof.propagation_timeout.as_secs(),
         ttl: args.proof.dns_ttl,

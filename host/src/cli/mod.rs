@@ -28,6 +28,8 @@ mod timer;
 
 mod cleanup;
 
+mod verify;
+
 mod plugin;
 
 pub mod logging;
@@ -97,6 +99,7 @@ enum Command {
     #[command(subcommand)]
     Timer(timer::Command),
     Cleanup(cleanup::Args),
+    Verify(verify::Args),
     #[command(subcommand)]
     Plugin(plugin::Command),
     Lab(lab::Args),
@@ -120,6 +123,7 @@ impl Cli {
             Command::Delete(args) => delete::run(&args, &self.global, &printer),
             Command::Timer(command) => timer::run(&command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
+            Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
             Command::Lab(args) => lab::run(args, &printer).await,
         };

@@ -16,8 +16,10 @@ use crate::flow::{Instance, ProviderMaker, ProviderSource, SourceError};
 use crate::name::DnsName;
 use crate::plugin::bundled;
 use crate::plugin::cache::CompiledCache;
+use crate::plugin::compile::Compiler;
 use crate::plugin::engine::new_engine;
 use crate::plugin::loader::{LoadError, Loaded, Loader};
+use crate::plugin::overrides::OriginOverrides;
 use crate::plugin::provider::{Provider, ProviderError};
 use crate::store::StateDir;
 use crate::store::journal::{Entry, PluginRef};
@@ -113,14 +115,25 @@ impl fmt::Display for Spec {
     }
 }
 
+/// Where tests lead origins; [`MOCKS`] is for them and for the lab only.
+fn mocks() -> Result<OriginOverrides, Failure> {
+    let text = std::env::var(MOCKS).unwrap_or_default();
+    OriginOverrides::parse(&text).map_err(|error| Failure::new(Exit::Configuration, format!("{MOCKS}: {error}")))
+}
+
+const MOCKS: &str = "ACMITE_LAB_ORIGINS";
+
 /// Loads the providers of one run, each once; copies share what is loaded.
 #[derive(Clone)]
 pub struct Providers {
     loader: Arc<Loader>,
+    /// For components that do not come with acmite: compiling them is bounded.
+    outsiders: Arc<Loader>,
     installed: PluginPins,
     rules: Vec<Rule>,
     credentials: Option<PathBuf>,
     environment: Arc<Vec<(OsString, OsString)>>,
+    mocks: OriginOverrides,
     opened: Arc<Mutex<Opened>>,
 }
 
@@ -131,13 +144,17 @@ impl Providers {
     /// The providers that the user named.
     pub fn new(state: &StateDir, args: &ProviderArgs) -> Result<Self, Failure> {
         let engine = new_engine().map_err(|error| Failure::of(Exit::Failed, &error))?;
+        let compiler = Compiler::child()
+            .map_err(|error| Failure::new(Exit::Failed, format!("could not find acmite's own executable: {error}")))?;
         let cache = CompiledCache::open(&state.cache_dir()).map_err(|error| Failure::of(Exit::State, &error))?;
         Ok(Self {
+            outsiders: Arc::new(Loader::new(engine.clone(), Some(cache.clone())).with_compiler(compiler)),
             loader: Arc::new(Loader::new(engine, Some(cache))),
             installed: PluginPins::new(state),
             rules: args.plugins.clone(),
             credentials: args.credentials.as_deref().map(absolute),
             environment: Arc::new(std::env::vars_os().collect()),
+            mocks: mocks()?,
             opened: Arc::default(),
         })
     }
@@ -163,7 +180,7 @@ impl Providers {
         let found = resolve(&manifest.fields, &sources)
             .map_err(|source| OpenError::Credentials { plugin: spec.to_string(), source: Box::new(source) })?;
         let reference = PluginRef { spec: spec.to_string(), sha256: loaded.inspected.sha256.clone() };
-        let provider = Provider::new(loaded, found.settings, found.secrets, &[])
+        let provider = Provider::new(loaded, found.settings, found.secrets, &[], &self.mocks)
             .map_err(|source| OpenError::Unusable { plugin: spec.to_string(), source })?;
         let instance = Arc::new(Instance { provider, reference, credentials: credentials.map(Path::to_owned) });
         opened.insert(key, instance.clone());
@@ -174,21 +191,21 @@ impl Providers {
     pub fn load(&self, spec: &Spec) -> Result<Loaded, OpenError> {
         let failed = |source| OpenError::NotLoaded { plugin: spec.to_string(), source };
         match spec {
-            Spec::File(path) => self.loader.load_file(path).map_err(failed),
+            Spec::File(path) => self.outsiders.load_file(path).map_err(failed),
             Spec::Id { id, .. } => {
                 if let Some(component) = bundled::component(id) {
                     return self.loader.load(component, id).map_err(failed);
                 }
                 let installed = self.installed.component(id).map_err(|source| OpenError::Pin { source })?;
                 let component = installed.ok_or_else(|| OpenError::Unknown { id: id.clone() })?;
-                self.loader.load(&component, id).map_err(failed)
+                self.outsiders.load(&component, id).map_err(failed)
             }
         }
     }
 
     /// A component that is not installed yet; `path` names it in errors.
     pub fn load_bytes(&self, component: &[u8], path: &Path) -> Result<Loaded, Failure> {
-        Ok(self.loader.load(component, &path.display().to_string())?)
+        Ok(self.outsiders.load(component, &path.display().to_string())?)
     }
 
     fn sources(&self, spec: &Spec, plugin_id: &str, file: Option<&Path>) -> CredentialSources {

@@ -97,6 +97,7 @@ fn options(args: &Args) -> RenewOptions {
         choice,
         ca_bundle: args.ca_bundle.as_deref().map(absolute),
         resolvers: args.dns.resolvers.clone(),
+        zone: args.dns.zone.clone(),
         at_once: usize::from(args.at_once),
         next_run: if args.random_delay { TIMER_PERIOD } else { Duration::ZERO },
     }

@@ -1,6 +1,5 @@
 //! Renewing what is due, certificates side by side; what happens to one holds up no other.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +21,13 @@ use super::session::{ProviderSource, Session, SourceError};
 use super::standing::{Standing, StandingError, restless};
 use super::suggestions;
 use crate::acme::AcmeError;
-use crate::dns::{Dns, DnsOptions, ResolverError};
+use crate::dns::{Dns, DnsOptions, Resolver, ResolverError};
+use crate::name::DnsName;
 use crate::pki::Leaf;
 use crate::secure_file::{FileLock, LockError};
 use crate::store::StateDir;
 use crate::store::account::AccountStore;
-use crate::store::renewal::{ChallengeRecord, Dns01Record, Renewal, RenewalError};
+use crate::store::renewal::{ChallengeRecord, Dns01Record, Renewal, RenewalError, RenewalStore};
 use crate::store::renewal_state::{Hold, HoldBy, RenewalState, RenewalStateError};
 
 /// What a run works with.
@@ -61,7 +61,9 @@ pub struct RenewOptions {
     /// Roots to trust instead of those remembered.
     pub ca_bundle: Option<PathBuf>,
     /// Resolvers to ask instead of those remembered.
-    pub resolvers: Vec<SocketAddr>,
+    pub resolvers: Vec<Resolver>,
+    /// The zone of every name, instead of the one remembered.
+    pub zone: Option<DnsName>,
     /// How many certificates at once.
     pub at_once: usize,
     /// When the next run will be, from now.
@@ -302,14 +304,15 @@ impl OneRenewal<'_> {
         let options = self.run.options;
         let ChallengeRecord::Dns01(record) = renewal.challenge.clone();
         let ca_bundle = options.ca_bundle.clone().or_else(|| renewal.ca_bundle.clone());
-        let resolvers = if options.resolvers.is_empty() { record.resolvers.clone() } else { options.resolvers.clone() };
+        let resolvers = self.resolvers(&record)?;
+        let zone = options.zone.clone().or_else(|| record.zone.clone());
         let mut request = IssueRequest::new(self.run.state, &self.name, renewal)?;
         request.order.replaces = replaced;
         if let Choice::Trial(_) = options.choice {
             request.keep = Keep::Nothing;
         }
         let providers = self.run.providers.providers(&record).map_err(RenewError::Providers)?;
-        let dns = Dns::new(DnsOptions { resolvers: resolvers.clone() })?;
+        let dns = Dns::new(DnsOptions { resolvers: resolvers.clone(), zone, roots_pem: None })?;
         let observe = |event| self.tell(event);
         let session = Session {
             state: self.run.state,
@@ -324,6 +327,15 @@ impl OneRenewal<'_> {
         }
         let client = self.clients.connect(&request.server, ca_bundle.as_deref()).await?;
         Ok(issue(&session, &client, &setup, &request).await?.leaf)
+    }
+
+    fn resolvers(&self, record: &Dns01Record) -> Result<Vec<Resolver>, RenewalError> {
+        if !self.run.options.resolvers.is_empty() {
+            return Ok(self.run.options.resolvers.clone());
+        }
+        let store = RenewalStore::new(self.run.state, &self.name);
+        let read = |text: &String| text.parse().map_err(|why| store.refused("resolvers", why));
+        record.resolvers.iter().map(read).collect()
     }
 
     fn note_failure(&self, error: &RenewError, leaf: Option<&Leaf>) -> Result<(), RenewalStateError> {

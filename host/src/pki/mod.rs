@@ -1,4 +1,4 @@
-//! Certificate keys, signing requests, and what stands in a certificate.
+//! Certificate keys, signing requests, and what stands in a certificate, and whom it convinces.
 
 pub mod key;
 
@@ -6,6 +6,9 @@ pub mod csr;
 
 pub mod leaf;
 
+pub mod trust;
+
 pub use csr::{CsrError, csr_der};
 pub use key::{CertificateKey, CertificateKeyError, KeyType};
 pub use leaf::{Leaf, LeafError, is_chain};
+pub use trust::{TrustError, verify_chain};

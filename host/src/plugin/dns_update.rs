@@ -115,9 +115,11 @@ impl DnsUpdater {
         if parsed.signature().is_none() {
             return match parsed.metadata.response_code {
                 ResponseCode::NoError => Err(unanswered("the answer is not signed, so it cannot be believed")),
-                code => {
-                    Err(rcode(code.into(), &code.to_string(), "(an unsigned answer); check the key's name and secret"))
-                }
+                code => Err(rcode(
+                    code.into(),
+                    registered_name(code),
+                    "(an unsigned answer); check the key's name and secret",
+                )),
             };
         }
         match verifier {
@@ -191,7 +193,24 @@ fn check_rcode(reply: &Message, zone: &DnsName) -> Result<(), UpdateError> {
         ResponseCode::ServFail => format!("the server could not write {zone}; see its log"),
         _ => format!("the server did not take the update of {zone}; see its log"),
     };
-    Err(rcode(code.into(), &code.to_string(), &remedy))
+    Err(rcode(code.into(), registered_name(code), &remedy))
+}
+
+/// As in IANA's registry of DNS RCODEs.
+fn registered_name(code: ResponseCode) -> &'static str {
+    match code {
+        ResponseCode::FormErr => "FORMERR",
+        ResponseCode::ServFail => "SERVFAIL",
+        ResponseCode::NXDomain => "NXDOMAIN",
+        ResponseCode::NotImp => "NOTIMP",
+        ResponseCode::Refused => "REFUSED",
+        ResponseCode::YXDomain => "YXDOMAIN",
+        ResponseCode::YXRRSet => "YXRRSET",
+        ResponseCode::NXRRSet => "NXRRSET",
+        ResponseCode::NotAuth => "NOTAUTH",
+        ResponseCode::NotZone => "NOTZONE",
+        _ => "an unusual RCODE",
+    }
 }
 
 fn tsig_error(error: TsigError) -> UpdateError {

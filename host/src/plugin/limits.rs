@@ -21,6 +21,13 @@ pub const HOSTCALL_FUEL: usize = 8 * 1024 * 1024;
 /// Component handles a guest may hold.
 pub const HANDLES: usize = 1000;
 
+/// Bytes of the largest component.
+pub const COMPONENT_BYTES: usize = 16 * 1024 * 1024;
+/// Processor time for compiling a component from outside.
+pub const COMPILE_TIME: Duration = Duration::from_secs(60);
+/// Bytes of address space for compiling a component from outside.
+pub const COMPILE_MEMORY: u64 = 2 * 1024 * 1024 * 1024;
+
 /// Requests that a call with this many records may make.
 pub fn requests(records: usize) -> usize {
     64 + 4 * records
@@ -87,5 +94,33 @@ mod tests {
         }
         assert!(budget.memory_growing(0, 1, None).is_err());
         assert_eq!(budget.exceeded, Some("64 MiB of memory"));
+    }
+
+    fn instantiated(component: &[u8]) -> Option<&'static str> {
+        let engine = crate::plugin::engine::new_engine().expect("an engine");
+        let component = wasmtime::component::Component::new(&engine, component).expect("a component");
+        let mut store = wasmtime::Store::new(&engine, Budget::default());
+        store.limiter(|budget| budget);
+        store.set_epoch_deadline(u64::MAX / 2);
+        let linker = wasmtime::component::Linker::new(&engine);
+        match linker.instantiate(&mut store, &component) {
+            Ok(_) => None,
+            Err(error) => Some(store.data().exceeded.unwrap_or_else(|| panic!("{error:?}"))),
+        }
+    }
+
+    #[test]
+    fn the_memories_and_tables_of_several_modules_count_together() {
+        let twice = |inside: &str| {
+            let module = format!("(core module $m {inside})");
+            let component =
+                format!("(component {module} (core instance (instantiate $m)) (core instance (instantiate $m)))");
+            wat::parse_str(component).expect("valid text")
+        };
+        let shown = |inside: &str| instantiated(&twice(inside));
+        assert_eq!(shown("(memory 500)"), None);
+        assert_eq!(shown("(memory 513)"), Some("64 MiB of memory"));
+        assert_eq!(shown("(memory 256) (memory 257)"), Some("64 MiB of memory"));
+        assert_eq!(shown("(table 50001 funcref)"), Some("100,000 table elements"));
     }
 }

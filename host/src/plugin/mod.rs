@@ -3,6 +3,7 @@
 pub mod address;
 pub mod bundled;
 pub mod cache;
+pub mod compile;
 pub mod dns_update;
 pub mod engine;
 pub mod field;
@@ -12,6 +13,7 @@ pub mod inspect;
 pub mod limits;
 pub mod loader;
 pub mod manifest;
+pub mod overrides;
 pub mod provider;
 pub mod scrub;
 pub mod secret;

@@ -19,6 +19,7 @@ use crate::plugin::inspect::Inspected;
 use crate::plugin::limits;
 use crate::plugin::loader::Loaded;
 use crate::plugin::manifest::Manifest;
+use crate::plugin::overrides::OriginOverrides;
 use crate::plugin::secret::{CredentialSet, RunCaptures, Secrets};
 use crate::plugin::told::Told;
 use crate::plugin::wire::{Phase, Scope, TxtRecord};
@@ -61,12 +62,13 @@ pub enum Settlement {
 }
 
 impl Provider {
-    /// Joins a component with the user's settings and credential.
+    /// Joins a component with the user's settings and credential; `overrides` is empty but in tests and the lab.
     pub fn new(
         loaded: Loaded,
         settings: Vec<(String, String)>,
         secrets: Vec<(String, Zeroizing<Vec<u8>>)>,
         roots: &[reqwest::Certificate],
+        overrides: &OriginOverrides,
     ) -> Result<Self, ProviderError> {
         let id = loaded.inspected.manifest.id.clone();
         let mut linker = Linker::new(&loaded.engine);
@@ -75,7 +77,7 @@ impl Provider {
         let instance = linker.instantiate_pre(&loaded.component).map_err(link)?;
         let instance = bindings::ProviderPre::new(instance).map_err(link)?;
         let manifest = Arc::new(loaded.inspected.manifest.clone());
-        let wire = Wire::new(&manifest, &settings, roots)
+        let wire = Wire::new(&manifest, &settings, roots, overrides)
             .map_err(|source| ProviderError::Wire { plugin: id.clone(), source })?;
         let updater = updater(&manifest, &settings, &secrets)
             .map_err(|source| ProviderError::Updater { plugin: id.clone(), source })?;
@@ -84,8 +86,8 @@ impl Provider {
             instance,
             inspected: loaded.inspected,
             manifest,
+            credentials: Arc::new(CredentialSet::new(secrets).with_settings(&settings)),
             settings,
-            credentials: Arc::new(CredentialSet::new(secrets)),
             captures: RunCaptures::default(),
             wire: Arc::new(wire),
             updater: updater.map(Arc::new),

@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::layout::StateDir;
-use crate::name::CertName;
+use crate::name::{CertName, DnsName};
 use crate::secure_file::{SecureWriteError, remove_durably, write_whole};
 
 /// How a certificate was made. What layers beside this one define stands here as they write it.
@@ -67,7 +66,10 @@ pub struct Dns01Record {
     pub credentials: Option<PathBuf>,
     /// Asked instead of the system's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub resolvers: Vec<SocketAddr>,
+    pub resolvers: Vec<String>,
+    /// The apex of the zone of every name, where DNS does not show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<DnsName>,
     /// Who must show the records: `all`, `resolver` or `none`.
     pub propagation_check: String,
     /// How long to wait for them.
@@ -282,7 +284,8 @@ mod tests {
             challenge: ChallengeRecord::Dns01(Dns01Record {
                 plugins: vec!["quillzone:work".to_owned()],
                 credentials: Some("/etc/acmite/quillzone.toml".into()),
-                resolvers: vec!["127.0.0.1:53".parse().expect("an address")],
+                resolvers: vec!["127.0.0.1:53".to_owned()],
+                zone: None,
                 propagation_check: "all".to_owned(),
                 propagation_timeout_seconds: 300,
                 ttl: 60,

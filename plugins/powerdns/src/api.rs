@@ -50,7 +50,7 @@ pub(crate) fn patch(context: &Context, rrsets: Vec<Change>) -> Result<(), Error>
     if rrsets.is_empty() {
         return Ok(());
     }
-    http::request("patch").path("zone", &zone_id(context)).json(&Patch { rrsets })?.send()?.ok().map(|_| ())
+    http::request("patch").path("zone", &zone_id(context)).json(&Patch { rrsets }).send()?.ok().map(|_| ())
 }
 
 fn zone_id(context: &Context) -> String {

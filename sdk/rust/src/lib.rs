@@ -1,21 +1,89 @@
 //! What a Rust provider for acmite is written with.
 //!
-//! A provider implements [`Provider`] and names it in [`export!`]:
+//! A provider publishes and removes `_acme-challenge` TXT records at one DNS provider. It is a crate with
+//! `crate-type = ["cdylib"]`, a `plugin.toml` that lists all it may do, and a type that implements [`Provider`] and
+//! is named in [`export!`]. `docs/writing-a-provider.md` in the repository tells the whole way; this is a whole small
+//! provider, for an API with one record a value, and its test:
 //!
-//! ```text
+//! ```
+//! use acmite_sdk::testing::{Recording, context, txt};
+//! use acmite_sdk::{Context, Error, Provider, Txt, http, zone};
+//! use serde::{Deserialize, Serialize};
+//!
+//! /// `plugin.toml` places the token: `secrets = { "header:authorization" = "Bearer {api_token}" }`.
 //! struct Quillzone;
-//! impl acmite_sdk::Provider for Quillzone { /* present, cleanup, check */ }
+//!
+//! #[derive(Deserialize)]
+//! struct Record { id: String, label: String, text: String }
+//!
+//! #[derive(Serialize)]
+//! struct New<'a> { r#type: &'a str, label: &'a str, text: &'a str, ttl: u32 }
+//!
+//! fn records(context: &Context) -> Result<Vec<Record>, Error> {
+//!     http::request("records").path("zone", &context.zone).send()?.json()
+//! }
+//!
+//! fn is(record: &Record, txt: &Txt, zone: &str) -> bool {
+//!     zone::relative(&txt.name, zone) == Some(record.label.as_str()) && record.text == txt.value
+//! }
+//!
+//! impl Provider for Quillzone {
+//!     fn present(context: &Context, wanted: &[Txt]) -> Result<Vec<u8>, Error> {
+//!         let there = records(context)?;
+//!         let missing = wanted.iter().filter(|txt| !there.iter().any(|record| is(record, txt, &context.zone)));
+//!         let create = |txt: &Txt| {
+//!             let label = zone::relative(&txt.name, &context.zone).unwrap_or_default();
+//!             let new = New { r#type: "TXT", label, text: &txt.value, ttl: context.ttl };
+//!             http::request("create").path("zone", &context.zone).json(&new)
+//!         };
+//!         for reply in http::send_all(missing.map(create).collect()) {
+//!             reply?.ok()?;
+//!         }
+//!         Ok(Vec::new())
+//!     }
+//!
+//!     fn cleanup(context: &Context, unwanted: &[Txt], _state: &[u8]) -> Result<(), Error> {
+//!         let there = records(context)?;
+//!         let ours = there.iter().filter(|record| unwanted.iter().any(|txt| is(record, txt, &context.zone)));
+//!         let delete = |record: &Record| {
+//!             http::request("delete").path("zone", &context.zone).path("record", &record.id)
+//!         };
+//!         http::send_all(ours.map(delete).collect()).into_iter().try_for_each(|reply| reply?.ok().map(|_| ()))
+//!     }
+//!
+//!     fn check(context: &Context) -> Result<(), Error> {
+//!         if context.zone.is_empty() { Ok(()) } else { records(context).map(|_| ()) }
+//!     }
+//! }
+//!
 //! acmite_sdk::export!(Quillzone);
+//!
+//! // A test: what the API sent once, and the requests that must come.
+//! let foreign = r#"[{"id": "1", "label": "_acme-challenge", "text": "foreign"}]"#;
+//! let new = serde_json::json!({"type": "TXT", "label": "_acme-challenge", "text": "value", "ttl": 60});
+//! Recording::new()
+//!     .reply("records", 200, foreign).path("zone", "example.com")
+//!     .reply("create", 201, "").path("zone", "example.com").json(new)
+//!     .run(|| Quillzone::present(&context("example.com", &[]), &[txt("_acme-challenge.example.com", "value")]))
+//!     .result
+//!     .expect("published");
 //! ```
 
 #[doc(hidden)]
 pub mod bindings;
+pub mod dns_update;
+mod error;
+mod host;
 pub mod http;
+pub mod secret;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 pub mod txt;
+pub mod zone;
 
-pub use bindings::acmite::provider::dns_update;
-pub use bindings::acmite::provider::log::{Level, write as log};
-pub use bindings::acmite::provider::types::{Context, Error, ErrorKind, Settlement, Txt};
+pub use bindings::acmite::provider::log::Level;
+pub use bindings::acmite::provider::types::{Context, Error, ErrorKind, Pair, Part, Settlement, Txt};
+pub use error::{error, kind_of};
 
 /// A DNS provider. Each method is one call in an instance of its own; the contract stands in `wit/provider.wit`.
 pub trait Provider {
@@ -39,9 +107,9 @@ pub fn setting<'a>(context: &'a Context, name: &str) -> Option<&'a str> {
     context.settings.iter().find(|pair| pair.name == name).map(|pair| pair.value.as_str())
 }
 
-/// An error of this kind with one line of text.
-pub fn error(kind: ErrorKind, message: impl Into<String>) -> Error {
-    Error { kind, code: String::new(), message: message.into(), status: None, retry_after: None, hint: None }
+/// A line for the user's log.
+pub fn log(level: Level, message: &str) {
+    host::write(level, message);
 }
 
 #[doc(hidden)]

@@ -4,6 +4,7 @@ use hickory_proto::rr::RecordType;
 use serde_json::{Value, json};
 
 use super::server::{Reply, Request};
+use super::text;
 use crate::dns::{Entry, Store};
 
 /// The rules of the API over `store`, for the bearer token `token`.
@@ -34,7 +35,11 @@ pub fn cloudflare(store: Store, token: String) -> impl Fn(&Request) -> Reply + S
 fn zones(store: &Store, request: &Request) -> Reply {
     let named = |zone: &String| request.query.get("name").is_none_or(|name| name == zone);
     let all = store.zones().into_iter().enumerate().filter(|(_, zone)| named(zone));
-    page(request, all.map(|(at, zone)| json!({"id": zone_id(at), "name": zone, "status": "active"})).collect())
+    page(
+        request,
+        ZONES_PER_PAGE,
+        all.map(|(at, zone)| json!({"id": zone_id(at), "name": zone, "status": "active"})).collect(),
+    )
 }
 
 fn zone_id(position: usize) -> String {
@@ -47,20 +52,20 @@ fn zone_of(store: &Store, id: &str) -> Option<String> {
 
 fn records(store: &Store, zone: &str, request: &Request) -> Reply {
     let wanted = |record: &Value| {
-        ["type", "name"].iter().all(|field| {
-            request.query.get(*field).is_none_or(|asked| record[*field].as_str().is_some_and(|v| v == asked))
-        }) && request.query.get("content").is_none_or(|asked| {
-            record["content"].as_str().is_some_and(|value| value.trim_matches('"') == asked.trim_matches('"'))
-        })
+        [("type", "type"), ("name", "name"), ("name.exact", "name"), ("content", "content")].iter().all(
+            |(key, field)| {
+                request.query.get(*key).is_none_or(|asked| record[*field].as_str().is_some_and(|value| value == asked))
+            },
+        )
     };
     let all = store.records(zone).unwrap_or_default();
-    page(request, all.iter().map(wire).filter(wanted).collect())
+    page(request, RECORDS_PER_PAGE, all.iter().map(wire).filter(wanted).collect())
 }
 
 /// TXT content comes back quoted.
 fn wire(entry: &Entry) -> Value {
     let kind = entry.record.record_type();
-    let content = if kind == RecordType::TXT { format!("\"{}\"", entry.value()) } else { entry.value() };
+    let content = if kind == RecordType::TXT { text::quoted(&entry.value()) } else { entry.value() };
     json!({"id": format!("{:032x}", entry.id), "name": owner(entry), "type": kind.to_string(), "content": content,
         "ttl": entry.record.ttl, "proxied": false})
 }
@@ -80,14 +85,16 @@ fn create(store: &Store, zone: &str, request: &Request) -> Reply {
     if ttl != 1 && !(60..=86400).contains(&ttl) {
         return failure(400, 9021, "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.");
     }
-    let value = content.trim_matches('"');
+    // What is not quoted is taken as it stands.
+    let value = if content.starts_with('"') { text::unquoted(content) } else { Some(content.to_owned()) };
+    let Some(value) = value else { return failure(400, 9005, "Content for TXT record is invalid.") };
     let existing = store.records(zone).unwrap_or_default();
     let same = |entry: &&Entry| entry.record.record_type() == RecordType::TXT && owner(entry) == name.to_lowercase();
     if existing.iter().filter(same).any(|entry| entry.value() == value) {
         return failure(400, 81058, "An identical record already exists.");
     }
     let ttl = u32::try_from(ttl).unwrap_or(1);
-    match store.add(zone, name, RecordType::TXT, ttl, value) {
+    match store.add(zone, name, RecordType::TXT, ttl, &value) {
         Err(error) => failure(400, 9000, &error.to_string()),
         Ok(id) => {
             let created = store.records(zone).unwrap_or_default().into_iter().find(|entry| entry.id == id);
@@ -103,11 +110,11 @@ fn delete(store: &Store, zone: &str, id: &str) -> Reply {
     }
 }
 
-fn page(request: &Request, all: Vec<Value>) -> Reply {
+fn page(request: &Request, most: usize, all: Vec<Value>) -> Reply {
     let number = |field: &str, default: usize| {
         request.query.get(field).and_then(|text| text.parse().ok()).filter(|n| *n > 0).unwrap_or(default)
     };
-    let (at, size) = (number("page", 1), number("per_page", PER_PAGE));
+    let (at, size) = (number("page", 1), number("per_page", PER_PAGE).min(most));
     let total = all.len();
     let shown: Vec<Value> = all.into_iter().skip((at - 1).saturating_mul(size)).take(size).collect();
     let info = json!({"page": at, "per_page": size, "count": shown.len(), "total_count": total,
@@ -119,6 +126,10 @@ fn page(request: &Request, all: Vec<Value>) -> Reply {
 }
 
 const PER_PAGE: usize = 20;
+/// The documented most.
+const ZONES_PER_PAGE: usize = 50;
+/// Far fewer than the API's most, so that few records make several pages.
+const RECORDS_PER_PAGE: usize = 100;
 
 fn success(result: Value) -> Reply {
     Reply { status: 200, body: json!({"success": true, "errors": [], "messages": [], "result": result}) }

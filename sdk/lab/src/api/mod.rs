@@ -3,6 +3,7 @@
 mod cloudflare;
 mod powerdns;
 mod server;
+mod text;
 
 pub use cloudflare::cloudflare;
 pub use powerdns::powerdns;

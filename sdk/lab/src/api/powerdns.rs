@@ -4,6 +4,7 @@ use hickory_proto::rr::RecordType;
 use serde_json::{Value, json};
 
 use super::server::{Reply, Request};
+use super::text;
 use crate::dns::{Entry, Store};
 
 /// The rules of the API over `store`, for the key `api_key`.
@@ -43,7 +44,7 @@ fn sets(store: &Store, zone: &str, request: &Request) -> Vec<Value> {
         if !asked("rrset_name", &name) || !asked("rrset_type", &kind) {
             continue;
         }
-        let content = if kind == "TXT" { format!("\"{}\"", entry.value()) } else { entry.value() };
+        let content = if kind == "TXT" { text::quoted(&entry.value()) } else { entry.value() };
         let record = json!({"content": content, "disabled": false});
         match sets.iter_mut().find(|set| set["name"] == name.as_str() && set["type"] == kind.as_str()) {
             Some(set) => set["records"].as_array_mut().into_iter().for_each(|all| all.push(record.clone())),
@@ -91,10 +92,8 @@ fn change(zone: &str, set: &Value) -> Result<Change, String> {
         return Err(format!("RRset {name}: type TXT and a changetype are needed"));
     }
     let values = set["records"].as_array().into_iter().flatten().map(|record| {
-        let content = record["content"].as_str().and_then(|text| text.strip_prefix('"')?.strip_suffix('"'));
-        content
-            .map(str::to_owned)
-            .ok_or_else(|| format!("Record {name}/TXT: Data field in DNS should start with quote"))
+        let content = record["content"].as_str().and_then(text::unquoted);
+        content.ok_or_else(|| format!("Record {name}/TXT: Data field in DNS should start with quote"))
     });
     let ttl = set["ttl"].as_u64().and_then(|ttl| u32::try_from(ttl).ok());
     if ttl.is_none() && ["REPLACE", "EXTEND"].contains(&kind.as_str()) {

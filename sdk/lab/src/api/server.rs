@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub enum Fault {
         /// HTTP status.
         status: u16,
     },
+    /// Executed, then the answer breaks off and the connection with it.
+    BreaksOff,
     /// Executed this much later.
     Slow(Duration),
 }
@@ -85,9 +88,13 @@ type Rules = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
 
 struct Shared {
     rules: Rules,
-    faults: Mutex<VecDeque<Fault>>,
+    faults: Mutex<VecDeque<(Fault, Which)>>,
     log: Mutex<Vec<RequestLog>>,
+    received: AtomicUsize,
 }
+
+/// Which requests a fault is for.
+type Which = fn(&Request) -> bool;
 
 /// A running mock; it stops when dropped.
 pub struct MockApi {
@@ -101,7 +108,12 @@ impl MockApi {
     pub async fn start(rules: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { rules: Box::new(rules), faults: Mutex::default(), log: Mutex::default() });
+        let shared = Arc::new(Shared {
+            rules: Box::new(rules),
+            faults: Mutex::default(),
+            log: Mutex::default(),
+            received: AtomicUsize::default(),
+        });
         let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
@@ -118,8 +130,18 @@ impl MockApi {
 
     /// Each of the next `count` requests meets `fault`, after those already queued.
     pub fn fail_next(&self, count: usize, fault: &Fault) {
+        self.fail_next_that(|_| true, count, fault);
+    }
+
+    /// Each of the next `count` requests of a kind, as those that write, meets `fault`.
+    pub fn fail_next_that(&self, which: Which, count: usize, fault: &Fault) {
         let mut faults = self.shared.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        faults.extend(std::iter::repeat_n(fault.clone(), count));
+        faults.extend(std::iter::repeat_n((fault.clone(), which), count));
+    }
+
+    /// How many requests have come in, answered or not.
+    pub fn received(&self) -> usize {
+        self.shared.received.load(Ordering::SeqCst)
     }
 
     /// Every request so far, oldest first.
@@ -134,14 +156,34 @@ impl Drop for MockApi {
     }
 }
 
+impl Shared {
+    fn next_fault(&self, request: &Request) -> Option<Fault> {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = faults.iter().position(|(_, which)| which(request))?;
+        faults.remove(position).map(|(fault, _)| fault)
+    }
+}
+
 async fn handle(State(shared): State<Arc<Shared>>, incoming: axum::extract::Request) -> Response {
     let Some(request) = read(incoming).await else { return respond(413, None, Body::empty()) };
-    let fault = shared.faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    shared.received.fetch_add(1, Ordering::SeqCst);
+    let fault = shared.next_fault(&request);
+    let breaks_off = fault == Some(Fault::BreaksOff);
     let (status, retry_after, body) = execute(&shared.rules, &request, fault).await;
     let Request { method, path, query, body: sent, .. } = request;
     let entry = RequestLog { method, path, query, body: sent, status };
     shared.log.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
-    respond(status, retry_after, Body::from(body))
+    match breaks_off {
+        // A 204 has no body that could break off.
+        true => respond(200, None, broken_body()),
+        false => respond(status, retry_after, Body::from(body)),
+    }
+}
+
+/// A body that begins and never ends well.
+fn broken_body() -> Body {
+    let broken = Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+    Body::from_stream(futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"{")), broken]))
 }
 
 async fn execute(rules: &Rules, request: &Request, fault: Option<Fault>) -> (u16, Option<u32>, String) {

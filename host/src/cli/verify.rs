@@ -1,0 +1,61 @@
+//! `acmite verify`.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use super::exit::{Exit, Failure};
+use super::printer::Printer;
+use crate::pki::{CertificateKey, Leaf, verify_chain};
+use crate::secure_file::read_private;
+
+/// Check a stored certificate as a client would: chain, names, dates, and that the key belongs to it.
+///
+/// Example: acmite verify --root ca-root.pem /var/lib/acmite/live/example.com
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Folder of fullchain.pem and privkey.pem
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// PEM file of the root certificates it must lead to
+    #[arg(long, value_name = "PEM", default_value = "/etc/ssl/certs/ca-certificates.crt")]
+    root: PathBuf,
+    /// The names it must be for [default: those it holds]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+}
+
+pub(super) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
+    let path = args.folder.join("fullchain.pem");
+    let chain = String::from_utf8_lossy(&read(&path)?).into_owned();
+    let leaf = Leaf::from_pem(&chain).map_err(|error| Failure::of(Exit::State, &error))?;
+    let key_path = args.folder.join("privkey.pem");
+    let key_pem = read_private(&key_path).map_err(|error| Failure::of(Exit::State, &error))?;
+    let key = CertificateKey::from_pem(&String::from_utf8_lossy(&key_pem))
+        .map_err(|error| Failure::of(Exit::State, &error))?;
+    if !leaf.matches(&key) {
+        let text = format!("the key {} does not belong to {}", key_path.display(), path.display());
+        return Err(Failure::new(Exit::State, text));
+    }
+    let roots = read(&args.root)?;
+    let names = if args.names.is_empty() { &leaf.names } else { &args.names };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    for name in names {
+        verify_chain(&chain, &roots, name, now).map_err(|error| Failure::of(Exit::Failed, &error))?;
+    }
+    let text = format!(
+        "{}: the chain leads to {}, the key belongs to it, valid for {} until {}",
+        path.display(),
+        args.root.display(),
+        names.join(", "),
+        leaf.not_after
+    );
+    printer.result(&text, &json!({"event": "verified", "fullchain": path, "names": names, "issuer": leaf.issuer}));
+    Ok(Exit::Done)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path)
+        .map_err(|error| Failure::new(Exit::Configuration, format!("could not read {}: {error}", path.display())))
+}

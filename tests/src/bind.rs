@@ -1,0 +1,52 @@
+//! BIND.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
+
+use crate::name_server::{NameServer, TSIG_SECRET, zone_text};
+use crate::process::{free_port, peer};
+
+/// BIND with the zone example.test, which the key "acmite" may update by `algorithm`; it logs each update.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind(algorithm: &str) -> Option<NameServer> {
+    bind_zones(algorithm, &[("example.test".into(), vec!["_acme-challenge IN TXT \"foreign\"".into()])])
+}
+
+/// The same with other zones, each with lines of its own.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_zones(algorithm: &str, zones: &[(String, Vec<String>)]) -> Option<NameServer> {
+    let key = format!("key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n");
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let rights = "update-policy { grant acmite zonesub TXT; };";
+    let zones: Vec<_> =
+        zones.iter().map(|(zone, lines)| (zone.as_str(), zone_text(1, &borrowed(lines)), rights)).collect();
+    start(address, &key, &zones)
+}
+
+fn borrowed(lines: &[String]) -> Vec<&str> {
+    lines.iter().map(String::as_str).collect()
+}
+
+fn start(address: SocketAddr, key: &str, zones: &[(&str, String, &str)]) -> Option<NameServer> {
+    let program = peer("named")?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, ip, port) = (folder.path().display().to_string(), address.ip(), address.port());
+    let mut configuration = format!(
+        "{key}options {{ directory \"{path}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }};\n\
+         pid-file none; session-keyfile none; recursion no; dnssec-validation no; allow-transfer {{ any; }};\n\
+         notify no; }};\ncontrols {{ }};\n"
+    );
+    for (zone, text, rights) in zones {
+        std::fs::write(folder.path().join(zone), text).expect("a zone");
+        configuration.push_str(&format!("zone \"{zone}\" {{ type primary; file \"{zone}\"; {rights} }};\n"));
+    }
+    let file = folder.path().join("named.conf");
+    std::fs::write(&file, configuration).expect("a configuration");
+    let mut command = Command::new(program);
+    command.arg("-g").arg("-c").arg(file).args(["-n", "1"]);
+    Some(NameServer::start("BIND", command, folder, address, zones[0].0))
+}

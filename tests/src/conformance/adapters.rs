@@ -1,0 +1,124 @@
+//! What the suite must know of each provider.
+
+use acmite_lab::api::{self, Reply, Request};
+use acmite_lab::dns::Store;
+
+use crate::bind::bind_zones;
+use crate::conformance::bench::Zone;
+use crate::knot::knot_zones;
+use crate::name_server::{NameServer, TSIG_SECRET};
+
+/// A provider and what stands in for its API.
+pub struct Adapter {
+    /// Folder under `plugins/`, which is also the id.
+    pub plugin: &'static str,
+    /// Its settings, given the mock's base URL or the server's address.
+    pub settings: fn(&str) -> Pairs,
+    /// Its secrets, given the credential.
+    pub secrets: fn(&str) -> Pairs,
+    /// The credential that is taken.
+    pub credential: &'static str,
+    /// One that is not.
+    pub wrong_credential: &'static str,
+    /// The most requests that fifty names may cost.
+    pub most: Most,
+    /// What it talks to.
+    pub back: Back,
+}
+
+/// Names and values.
+pub type Pairs = Vec<(&'static str, String)>;
+
+/// The most requests of `present`, and of `cleanup` with its state.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// In `present`.
+    pub present: usize,
+    /// In `cleanup`.
+    pub cleanup: usize,
+}
+
+/// What a provider talks to.
+pub enum Back {
+    /// A mock of the lab.
+    Mock {
+        /// The API's rules over zones, for one credential.
+        rules: fn(Store, String) -> Rules,
+        /// The origin that is fixed in the manifest; `None` if a setting names the server.
+        origin: Option<&'static str>,
+        /// Whether a request writes.
+        writes: fn(&Request) -> bool,
+    },
+    /// A real server with these zones; `None` if it is not installed.
+    NameServer(fn(&[Zone]) -> Option<NameServer>),
+}
+
+/// A mock's answer to each request.
+pub type Rules = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
+
+fn not_get(request: &Request) -> bool {
+    request.method != "GET"
+}
+
+/// Cloudflare: the zone, the records, and one request a value.
+pub fn cloudflare() -> Adapter {
+    Adapter {
+        plugin: "cloudflare",
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("api_token", token.to_owned())],
+        credential: "token-of-the-suite",
+        wrong_credential: "token-of-another",
+        most: Most { present: 52, cleanup: 50 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::cloudflare(store, token)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
+/// PowerDNS: one read and one write, whatever the number of names.
+pub fn powerdns() -> Adapter {
+    Adapter {
+        plugin: "powerdns",
+        settings: |url| vec![("server_url", url.to_owned()), ("server", "localhost".to_owned())],
+        secrets: |key| vec![("api_key", key.to_owned())],
+        credential: "key-of-the-suite",
+        wrong_credential: "key-of-another",
+        most: Most { present: 2, cleanup: 2 },
+        back: Back::Mock { rules: |store, key| Box::new(api::powerdns(store, key)), origin: None, writes: not_get },
+    }
+}
+
+/// DNS UPDATE against BIND: one message each.
+pub fn rfc2136_bind() -> Adapter {
+    rfc2136(|zones| bind_zones("hmac-sha256", &zone_files(zones)))
+}
+
+/// DNS UPDATE against Knot.
+pub fn rfc2136_knot() -> Adapter {
+    rfc2136(|zones| knot_zones("hmac-sha256", &zone_files(zones)))
+}
+
+fn rfc2136(start: fn(&[Zone]) -> Option<NameServer>) -> Adapter {
+    Adapter {
+        plugin: "rfc2136",
+        settings: |server| {
+            let name = ("tsig_key_name", "acmite".to_owned());
+            vec![("server", server.to_owned()), name, ("tsig_algorithm", "hmac-sha256".to_owned())]
+        },
+        secrets: |secret| vec![("tsig_secret", secret.to_owned())],
+        credential: TSIG_SECRET,
+        wrong_credential: "d3Jvbmctc2VjcmV0LXdyb25nLXNlY3JldA==",
+        most: Most { present: 1, cleanup: 1 },
+        back: Back::NameServer(start),
+    }
+}
+
+fn zone_files(zones: &[Zone]) -> Vec<(String, Vec<String>)> {
+    let line = |(name, kind, value): (String, &str, String)| match kind {
+        "TXT" => format!("{name}. IN TXT \"{value}\""),
+        kind => format!("{name}. IN {kind} {value}"),
+    };
+    zones.iter().map(|zone| (zone.name.clone(), zone.foreign().into_iter().map(line).collect())).collect()
+}

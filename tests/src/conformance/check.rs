@@ -1,0 +1,44 @@
+//! `check` tells whether settings and credential work, and writes nothing.
+
+use acmite::plugin::told::ErrorKind;
+
+use crate::conformance::adapters::Adapter;
+use crate::conformance::bench::{Bench, Credential, Zone, record, told, zone};
+
+/// # Panics
+/// If the provider does otherwise.
+pub async fn check_passes_with_the_right_credential(adapter: &Adapter) {
+    let Some(bench) = Bench::start(adapter).await else { return };
+    let before = bench.records("example.test");
+    bench.provider.check(Some(&zone("example.test"))).await.expect("settings that work");
+    bench.provider.check(None).await.expect("settings that work, as far as can be told");
+    assert_eq!(bench.records("example.test"), before);
+}
+
+/// # Panics
+/// If the provider does otherwise.
+pub async fn check_tells_of_a_zone_the_account_lacks(adapter: &Adapter) {
+    let Some(bench) = Bench::start(adapter).await else { return };
+    let told = told(bench.provider.check(Some(&zone("absent.test"))).await);
+    assert_eq!(told.kind, ErrorKind::ZoneNotFound, "{told}");
+}
+
+/// # Panics
+/// If the provider does otherwise.
+pub async fn a_wrong_credential_is_denied_and_changes_nothing(adapter: &Adapter) {
+    let zones = [Zone::new("example.test")];
+    let Some(bench) = Bench::with(adapter, &zones, Credential::Wrong).await else { return };
+    let before = bench.records("example.test");
+    let apex = zone("example.test");
+    let records = [record("_acme-challenge.example.test", "foreign")];
+    let published = acmite::plugin::provider::Published::default();
+    for told in [
+        told(bench.provider.check(Some(&apex)).await),
+        told(bench.present(&[record("_acme-challenge.example.test", "ours")]).await),
+        told(bench.cleanup(&records, &published).await),
+    ] {
+        assert_eq!(told.kind, ErrorKind::Denied, "{told}");
+        assert!(!told.to_string().contains(adapter.wrong_credential), "{told}");
+    }
+    assert_eq!(bench.records("example.test"), before);
+}

@@ -1,0 +1,140 @@
+//! A zone at a real provider, a state folder, and acmite with the arguments for both.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::acmite::Acmite;
+use crate::name_server::{NameServer, TSIG_SECRET};
+use crate::pebble::Pebble;
+use crate::powerdns::PowerDns;
+use crate::step_ca::StepCa;
+
+/// The parts of a run that stay the same in a test.
+pub struct Scene {
+    folder: tempfile::TempDir,
+    plugin: &'static str,
+    resolver: SocketAddr,
+}
+
+impl Scene {
+    /// With the provider `powerdns` at `api_url`, PowerDNS's own or a proxy before it.
+    ///
+    /// # Panics
+    /// If the folder cannot be made.
+    pub fn powerdns(peer: &PowerDns, api_url: &str) -> Self {
+        let text = format!("server_url = \"{api_url}\"\napi_key = \"{}\"\n", peer.api_key);
+        Self::new("powerdns", peer.server.address, &text)
+    }
+
+    /// With the provider `rfc2136` and HMAC-SHA256.
+    ///
+    /// # Panics
+    /// If the folder cannot be made.
+    pub fn rfc2136(peer: &NameServer) -> Self {
+        let text = format!(
+            "server = \"{}\"\ntsig_key_name = \"acmite\"\ntsig_secret = \"{TSIG_SECRET}\"\n\
+             tsig_algorithm = \"hmac-sha256\"\n",
+            peer.address
+        );
+        Self::new("rfc2136", peer.address, &text)
+    }
+
+    fn new(plugin: &'static str, resolver: SocketAddr, credentials: &str) -> Self {
+        let scene = Self { folder: tempfile::tempdir().expect("a folder"), plugin, resolver };
+        std::fs::write(scene.credentials(), credentials).expect("written");
+        scene.set_credentials_mode(0o600);
+        scene
+    }
+
+    /// Writes another API key of PowerDNS into the credentials file.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn change_api_key(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.credentials()).expect("the credentials");
+        std::fs::write(self.credentials(), text.replace(from, to)).expect("written");
+    }
+
+    /// Who may read the credentials file.
+    ///
+    /// # Panics
+    /// If that cannot be changed.
+    pub fn set_credentials_mode(&self, mode: u32) {
+        std::fs::set_permissions(self.credentials(), std::fs::Permissions::from_mode(mode)).expect("changed");
+    }
+
+    /// The folder that holds all that runs leave: state, logs, credentials.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The state folder.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// The credentials file.
+    pub fn credentials(&self) -> PathBuf {
+        self.folder.path().join("credentials.toml")
+    }
+
+    /// Where the files of a certificate are.
+    pub fn live(&self, name: &str) -> PathBuf {
+        self.state().join("live").join(name)
+    }
+
+    /// `acmite issue` with all but the names.
+    pub fn issue(&self, ca: &impl Ca) -> Acmite {
+        let run = self.run("issue").args(ca.arguments()).args(["--email", "admin@example.test", "--agree-tos"]);
+        run.args(["--dns-plugin", self.plugin])
+    }
+
+    /// `acmite cleanup`.
+    pub fn cleanup(&self) -> Acmite {
+        self.run("cleanup")
+    }
+
+    fn run(&self, command: &str) -> Acmite {
+        let resolver = self.resolver.to_string();
+        Acmite::new(command, &self.state())
+            .args(["--dns-resolver", &resolver, "--credentials"])
+            .args([self.credentials()])
+    }
+
+    /// The entries of the journal, and what else lies there.
+    ///
+    /// # Panics
+    /// If there is no journal.
+    pub fn journal(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.state().join("journal")).expect("a journal");
+        entries.map(|entry| entry.expect("an entry").path()).collect()
+    }
+}
+
+/// A certificate authority, as a user names it.
+pub trait Ca {
+    /// `--server` and what it needs.
+    fn arguments(&self) -> Vec<String>;
+}
+
+impl Ca for Pebble {
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = server(&self.directory, &self.ca_bundle);
+        if let Some(profile) = self.profile {
+            arguments.extend(["--profile".to_owned(), profile.to_owned()]);
+        }
+        arguments
+    }
+}
+
+impl Ca for StepCa {
+    fn arguments(&self) -> Vec<String> {
+        server(&self.directory, &self.ca_bundle)
+    }
+}
+
+fn server(directory: &str, ca_bundle: &Path) -> Vec<String> {
+    let bundle = ca_bundle.display().to_string();
+    vec!["--server".to_owned(), directory.to_owned(), "--ca-bundle".to_owned(), bundle]
+}

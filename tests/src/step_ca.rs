@@ -1,0 +1,58 @@
+//! step-ca, with a provisioner for ACME.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rcgen::{BasicConstraints, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::json;
+
+use crate::process::{Process, built_peers, free_port, or_skip};
+use crate::{http, tls};
+
+/// A running step-ca.
+pub struct StepCa {
+    _process: Process,
+    /// Its directory.
+    pub directory: String,
+    /// The file for `--ca-bundle`; its own server certificate and those it issues are below the same root.
+    pub ca_bundle: PathBuf,
+    /// What stands in that file.
+    pub root_pem: String,
+}
+
+/// Starts a step-ca that asks `dns` alone.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn step_ca(dns: SocketAddr) -> Option<StepCa> {
+    let program = or_skip("step-ca", Some(built_peers().join("step-ca")).filter(|program| program.is_file()))?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = tls::root("acmite tests");
+    let mut params = tls::authority("acmite tests intermediate");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let intermediate =
+        CertifiedIssuer::signed_by(params, KeyPair::generate().expect("a key"), &root).expect("an authority");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    };
+    let port = free_port();
+    let configuration = json!({
+        "root": write("root.pem", &root.pem()), "crt": write("ca.pem", &intermediate.pem()),
+        "key": write("ca.key", &intermediate.key().serialize_pem()),
+        "address": format!("127.0.0.1:{port}"), "dnsNames": ["localhost", "127.0.0.1"],
+        "db": {"type": "bbolt", "dataSource": folder.path().join("db")},
+        "authority": {"provisioners": [{"type": "ACME", "name": "acme", "challenges": ["dns-01"]}]},
+        "logger": {"format": "text"},
+    });
+    let file = write("ca.json", &configuration.to_string());
+    let mut command = Command::new(program);
+    command.arg(file).args(["--resolver", &dns.to_string()]).env("STEPPATH", folder.path());
+    let (ca_bundle, root_pem) = (folder.path().join("root.pem"), root.pem());
+    let mut process = Process::start("step-ca", command, folder);
+    let directory = format!("https://localhost:{port}/acme/acme/directory");
+    process.await_ready(|| http::is_up(&directory, None, Some(&root_pem)));
+    Some(StepCa { _process: process, directory, ca_bundle, root_pem })
+}

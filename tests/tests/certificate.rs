@@ -1,0 +1,91 @@
+//! What can be asked of a certificate, and a private CA.
+
+use acmite_tests::openssl;
+use acmite_tests::pebble::{Options, Pebble, Version, pebble};
+use acmite_tests::powerdns::{PowerDns, powerdns};
+use acmite_tests::scene::Scene;
+use acmite_tests::step_ca::step_ca;
+
+fn peers(version: Version) -> Option<(PowerDns, Pebble, Scene)> {
+    let peer = powerdns()?;
+    peer.add_zone("example.test", 1, &[]);
+    let ca = pebble(version, peer.server.address, &Options::default())?;
+    let scene = Scene::powerdns(&peer, &peer.api_url);
+    Some((peer, ca, scene))
+}
+
+#[test]
+fn the_key_is_of_the_type_that_was_asked_for() {
+    let Some((_peer, ca, scene)) = peers(Version::Newest) else { return };
+    let types = [("p256", "ASN1 OID: prime256v1"), ("p384", "ASN1 OID: secp384r1"), ("rsa2048", "(2048 bit)")];
+    for (kind, shown) in types {
+        let name = format!("{kind}.example.test");
+        scene.issue(&ca).args(["--key-type", kind]).names([&name]).run().expect_code(0);
+        let certificate = openssl::verify(&scene.live(&name), &ca.issuing_root());
+        assert!(certificate.contains(shown), "{kind}: {certificate}");
+    }
+}
+
+#[test]
+fn a_name_in_unicode_is_certified_as_its_a_label() {
+    let Some((_peer, ca, scene)) = peers(Version::Newest) else { return };
+    scene.issue(&ca).names(["bücher.example.test", "*.Bücher.example.test"]).run().expect_code(0);
+    let name = "xn--bcher-kva.example.test";
+    let certificate = openssl::verify(&scene.live(name), &ca.issuing_root());
+    assert_eq!(openssl::dns_names(&certificate), [&format!("*.{name}"), name]);
+}
+
+#[test]
+fn the_profile_that_is_named_is_the_one_that_is_used() {
+    let Some((_peer, mut ca, scene)) = peers(Version::Newest) else { return };
+    ca.profile = Some("shortlived");
+    scene.issue(&ca).names(["example.test"]).run().expect_code(0);
+    openssl::verify(&scene.live("example.test"), &ca.issuing_root());
+    let file = scene.live("example.test").join("cert.pem").display().to_string();
+    let ends = |seconds: &str| openssl::says_no(&["x509", "-in", &file, "-noout", "-checkend", seconds]);
+    assert!(!ends("430000") && ends("604800"), "it is not of six days");
+}
+
+#[test]
+fn every_line_of_json_is_an_event_and_the_last_one_names_the_files() {
+    for version in Version::BOTH {
+        let Some((_peer, ca, scene)) = peers(version) else { return };
+        let done = scene.issue(&ca).args(["--json"]).names(["example.test"]).run().expect_code(0);
+        let events = done.events();
+        let kinds: Vec<&str> = events.iter().map(|one| one["event"].as_str().expect("an event")).collect();
+        let position =
+            |kind: &str| kinds.iter().position(|one| *one == kind).unwrap_or_else(|| panic!("{kind}: {done}"));
+        let order =
+            ["order", "zone-found", "publishing", "published", "propagated", "answered", "proven", "cleaned-up"];
+        assert!(order.map(position).is_sorted(), "{done}");
+        let last = events.last().expect("an event");
+        let key = scene.live("example.test").join("privkey.pem").display().to_string();
+        assert_eq!((last["event"].as_str(), last["privkey"].as_str()), (Some("issued"), Some(key.as_str())));
+        assert_eq!(done.stderr, "");
+    }
+}
+
+#[test]
+fn a_second_run_uses_the_account_of_the_first() {
+    let Some((_peer, ca, scene)) = peers(Version::Debian) else { return };
+    let account = |name: &str| {
+        let done = scene.issue(&ca).args(["--json"]).names([name]).run().expect_code(0);
+        let event = done.events().into_iter().find(|one| one["event"] == "account").expect("an account");
+        (event["url"].clone(), event["created"].as_bool())
+    };
+    let (first, second) = (account("one.example.test"), account("two.example.test"));
+    assert_eq!((first.1, second.1), (Some(true), Some(false)));
+    assert_eq!(first.0, second.0);
+}
+
+#[test]
+fn step_ca_issues_a_wildcard_and_its_apex() {
+    let Some(peer) = powerdns() else { return };
+    peer.add_zone("example.test", 1, &[]);
+    let Some(ca) = step_ca(peer.server.address) else { return };
+    let scene = Scene::powerdns(&peer, &peer.api_url);
+    scene.issue(&ca).names(["*.example.test", "example.test"]).run().expect_code(0);
+    let certificate = openssl::verify(&scene.live("example.test"), &ca.root_pem);
+    assert_eq!(openssl::dns_names(&certificate), ["*.example.test", "example.test"]);
+    assert_eq!(peer.server.all_txt("example.test"), Vec::<String>::new());
+}

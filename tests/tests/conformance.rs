@@ -1,0 +1,70 @@
+//! Every provider through the one suite. A new provider is one more module.
+
+/// One test for each case.
+macro_rules! cases {
+    ($adapter:ident; $($topic:ident: $($case:ident),+;)+) => {
+        use acmite_tests::conformance;
+        $($(
+            #[tokio::test]
+            async fn $case() {
+                conformance::$topic::$case(&conformance::adapters::$adapter()).await;
+            }
+        )+)+
+    };
+}
+
+/// Cases for any provider.
+macro_rules! for_all {
+    ($adapter:ident) => {
+        cases! { $adapter;
+            values: two_values_share_one_name, fifty_names_cost_no_more_requests_than_they_may,
+                a_repeated_present_changes_nothing, cleanup_works_without_state, an_absent_value_is_removed_already,
+                cleanup_of_one_value_leaves_its_sibling, foreign_records_stay,
+                a_long_value_with_quotes_and_backslashes_stays_as_it_is;
+            zones: the_zone_of_the_call_is_written_and_not_its_parent, a_zone_behind_many_others_is_found,
+                records_behind_many_others_are_found, an_internationalised_name_is_published,
+                a_zone_the_account_lacks_is_told;
+            check: check_passes_with_the_right_credential, check_tells_of_a_zone_the_account_lacks,
+                a_wrong_credential_is_denied_and_changes_nothing;
+        }
+    };
+}
+
+/// Cases for a provider whose API the lab mocks.
+macro_rules! for_mocks {
+    ($adapter:ident) => {
+        mod faults {
+            cases! { $adapter;
+                faults: each_status_becomes_its_kind_of_error, a_status_on_a_write_becomes_its_kind_of_error,
+                    a_rate_limit_says_how_long_to_wait, a_malformed_reply_is_the_apis_fault,
+                    a_slow_reply_is_waited_for, a_reply_that_breaks_off_is_a_passing_fault,
+                    an_api_that_is_away_is_a_passing_fault,
+                    a_publication_that_seemed_to_fail_is_completed_by_the_next,
+                    a_removal_that_seemed_to_fail_is_completed_by_the_next,
+                    a_failed_publication_is_removed_without_state;
+            }
+        }
+    };
+}
+
+mod cloudflare {
+    for_all!(cloudflare);
+    for_mocks!(cloudflare);
+
+    mod time {
+        cases! { cloudflare; faults: a_reply_that_does_not_come_is_a_passing_fault; }
+    }
+}
+
+mod powerdns {
+    for_all!(powerdns);
+    for_mocks!(powerdns);
+}
+
+mod rfc2136_bind {
+    for_all!(rfc2136_bind);
+}
+
+mod rfc2136_knot {
+    for_all!(rfc2136_knot);
+}

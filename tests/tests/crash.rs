@@ -1,0 +1,85 @@
+//! Killed at any moment, a run leaves nothing that the next one does not find.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use acmite_tests::knot::laggard;
+use acmite_tests::pebble::{Options, Pebble, Version, pebble};
+use acmite_tests::powerdns::{PowerDns, powerdns};
+use acmite_tests::proxy::{Moment, Proxy};
+use acmite_tests::scene::Scene;
+
+const FOREIGN: [&str; 1] = ["_acme-challenge.example.test. foreign"];
+const NAMES: [&str; 3] = ["example.test", "*.example.test", "www.example.test"];
+
+fn peers(servers: u8) -> Option<(PowerDns, Pebble)> {
+    let peer = powerdns()?;
+    peer.add_zone("example.test", servers, &[("_acme-challenge.example.test", "TXT", &["\"foreign\""])]);
+    let ca = pebble(Version::Newest, peer.server.address, &Options::default())?;
+    Some((peer, ca))
+}
+
+fn assert_clean(scene: &Scene, peer: &PowerDns) {
+    assert_eq!(peer.server.all_txt("example.test"), FOREIGN);
+    assert_eq!(scene.journal(), Vec::<PathBuf>::new());
+}
+
+/// Kills a run while its exchange number `number` with the API is held. Publishing is a read and a write, and so is
+/// cleaning up.
+fn killed_at(peer: &PowerDns, ca: &Pebble, number: usize, moment: Moment) -> (Scene, Proxy) {
+    let proxy = Proxy::start(&peer.api_url, Some((number, moment)));
+    let scene = Scene::powerdns(peer, &proxy.url);
+    let run = scene.issue(ca).names(NAMES).start();
+    assert!(proxy.await_hold(Duration::from_secs(60)), "{}{}", run.stdout(), run.stderr());
+    run.kill();
+    let published = (2, Moment::BeforeReply) <= (number, moment) && (number, moment) < (4, Moment::BeforeReply);
+    let dirty = peer.server.all_txt("example.test") != FOREIGN;
+    assert_eq!(dirty, published, "exchange {number}, {moment:?}");
+    proxy.release();
+    (scene, proxy)
+}
+
+#[test]
+fn killed_at_any_exchange_with_the_api_its_records_are_removed_by_cleanup() {
+    let Some((peer, ca)) = peers(1) else { return };
+    for number in 1..=4 {
+        for moment in [Moment::BeforeRequest, Moment::BeforeReply] {
+            let (scene, _proxy) = killed_at(&peer, &ca, number, moment);
+            assert_ne!(scene.journal(), Vec::<PathBuf>::new());
+            scene.cleanup().run().expect_code(0);
+            assert_clean(&scene, &peer);
+        }
+    }
+}
+
+#[test]
+fn killed_before_it_heard_that_its_records_are_published_they_are_removed_by_the_next_issue() {
+    let Some((peer, ca)) = peers(1) else { return };
+    let (scene, _proxy) = killed_at(&peer, &ca, 2, Moment::BeforeReply);
+    scene.issue(&ca).names(NAMES).run().expect_code(0);
+    assert_clean(&scene, &peer);
+}
+
+#[test]
+fn cleanup_removes_the_records_of_a_killed_run_and_leaves_those_of_a_living_one() {
+    let Some((peer, ca)) = peers(2) else { return };
+    let Some(_laggard) = laggard(&peer.server) else { return };
+    let scene = Scene::powerdns(&peer, &peer.api_url);
+    let start = |names: &[&str]| {
+        let mut run = scene.issue(&ca).args(["--json"]).names(names).start();
+        run.await_event("published");
+        run
+    };
+    let living = start(&["alive.example.test"]);
+    let killed = start(&NAMES);
+    assert_eq!(peer.server.all_txt("example.test").len(), 1 + 1 + NAMES.len());
+    killed.kill();
+    scene.cleanup().run().expect_code(0);
+    let left = peer.server.all_txt("example.test");
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(left[0].starts_with("_acme-challenge.alive.example.test. "), "{left:?}");
+    assert_eq!(left[1], FOREIGN[0]);
+    living.signal("INT");
+    living.finish().expect_code(130);
+    assert_clean(&scene, &peer);
+}
