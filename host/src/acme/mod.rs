@@ -19,9 +19,12 @@ pub mod authorization;
 
 pub mod certificate;
 
+pub mod ari;
+
 pub mod client;
 
 pub use account::{Account, ExternalAccount, Registration};
+pub use ari::RenewalInfo;
 pub use authorization::{Authorization, AuthorizationError, AuthorizationStatus, Challenge, ChallengeStatus};
 pub use certificate::CertificateChain;
 pub use client::{AccountHandle, AcmeClient};

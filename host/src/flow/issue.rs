@@ -1,44 +1,22 @@
 //! From names to a stored certificate.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use time::format_description::well_known::Rfc3339;
-use tokio::time::Instant;
 use url::Url;
 
-use super::dns01::{self, Dns01Error, Dns01Options, ZoneFault};
+use super::dns01::{self, Dns01Error, ZoneFault};
 use super::event::Event;
+use super::finish::{self, FinishError, Issued};
+use super::request::IssueRequest;
 use super::session::Session;
 use crate::acme::{
     AccountHandle, AccountKey, AccountKeyType, AcmeClient, AcmeError, Authorization, AuthorizationError,
-    AuthorizationStatus, CertificateChain, ExternalAccount, KeyError, Order, OrderOptions, ProblemKind, Registration,
+    AuthorizationStatus, ExternalAccount, KeyError, Order, OrderOptions, ProblemKind, Registration,
 };
 use crate::dns::PropagationCheck;
-use crate::name::CertName;
-use crate::pki::{self, CertificateKey, CertificateKeyError, CsrError, KeyType, Leaf, LeafError};
+use crate::store::StateDir;
 use crate::store::account::{AccountError, AccountStore};
-use crate::store::certificate::{CertificateStore, StoreError};
-
-/// What is wanted.
-#[derive(Clone, Debug)]
-pub struct IssueRequest {
-    /// The CA's directory.
-    pub server: Url,
-    /// The certificate's names, at least one.
-    pub names: Vec<CertName>,
-    /// What it is kept as.
-    pub certificate: String,
-    /// The type of its key.
-    pub key_type: KeyType,
-    /// Profile, end of validity and what it replaces.
-    pub order: OrderOptions,
-    /// Common name of an issuer in the chain to take, where the CA offers several.
-    pub preferred_chain: Option<String>,
-    /// How to prove the names.
-    pub dns01: Dns01Options,
-}
 
 /// What an account is made with, if there is none.
 #[derive(Debug, Default)]
@@ -51,40 +29,19 @@ pub struct AccountSetup {
     pub eab: Option<(String, zeroize::Zeroizing<Vec<u8>>)>,
 }
 
-/// A certificate that was stored.
-#[derive(Clone, Debug)]
-pub struct Issued {
-    /// `live/NAME`.
-    pub live: PathBuf,
-    /// The certificate.
-    pub leaf: Leaf,
-}
-
-/// Gets a certificate and stores it.
+/// Gets a certificate and stores it; an order that an earlier run could not end is taken up.
 pub async fn issue(
     session: &Session<'_>,
     client: &AcmeClient,
     setup: &AccountSetup,
     request: &IssueRequest,
 ) -> Result<Issued, IssueError> {
-    let store = CertificateStore::new(session.state, &request.certificate);
     let account = account(session, client, setup, &request.server).await?;
+    if let Some(issued) = finish::resume(session, &account, request).await? {
+        return Ok(issued);
+    }
     let (account, order) = proven_order(session, client, setup, request, account).await?;
-    let key = new_key(request.key_type).await?;
-    let key_pem = key.to_pem();
-    store.save_pending_key(&key_pem)?;
-    session.tell(Event::Finalizing { key_type: request.key_type.to_string() });
-    let csr = pki::csr_der(&key, &request.names)?;
-    let deadline = Instant::now() + FINALIZE_TIME;
-    let order = account.finalize(&order, &csr, deadline).await.map_err(ca("issue the certificate"))?;
-    let downloaded = account.certificate(&order, request.preferred_chain.as_deref()).await;
-    let chain = downloaded.map_err(ca("hand out the certificate"))?;
-    let leaf = checked(&chain, &key, &request.names)?;
-    let (leaf_pem, chain_pem) = split(&chain.pem);
-    let live = store.store(leaf_pem, chain_pem, &key_pem)?;
-    let not_after = leaf.not_after.format(&Rfc3339).unwrap_or_default();
-    session.tell(Event::Stored { path: live.clone(), not_after });
-    Ok(Issued { live, leaf })
+    Ok(finish::finish(session, &account, &order, request).await?)
 }
 
 /// An order whose authorizations are all valid.
@@ -97,12 +54,12 @@ async fn proven_order(
 ) -> Result<(AccountHandle, Order), IssueError> {
     let mut again = true;
     loop {
-        let ordered = match account.new_order(&request.names, request.order.clone()).await {
+        let ordered = match new_order(client, &account, request).await {
             Err(error) if is_unknown_account(&error) => {
                 let store = AccountStore::new(session.state, &request.server);
                 let key = stored_key(&store)?.ok_or(IssueError::NoAccountKey)?;
                 account = register(session, client, setup, &store, key).await?;
-                account.new_order(&request.names, request.order.clone()).await
+                new_order(client, &account, request).await
             }
             ordered => ordered,
         };
@@ -118,6 +75,27 @@ async fn proven_order(
         }
         again = false;
     }
+}
+
+/// Names the certificate that is replaced only where the CA takes part in renewal information and accepts it.
+async fn new_order(client: &AcmeClient, account: &AccountHandle, request: &IssueRequest) -> Result<Order, AcmeError> {
+    let plain = OrderOptions { replaces: None, ..request.order.clone() };
+    if request.order.replaces.is_none() || client.directory().renewal_info.is_none() {
+        return account.new_order(&request.names, plain).await;
+    }
+    match account.new_order(&request.names, request.order.clone()).await {
+        Err(error) if refuses_to_replace(&error) => {
+            tracing::info!(%error, "ordering without naming the certificate that is replaced");
+            account.new_order(&request.names, plain).await
+        }
+        ordered => ordered,
+    }
+}
+
+/// Also where the certificate is not known to the CA, or was got by another account.
+fn refuses_to_replace(error: &AcmeError) -> bool {
+    use ProblemKind::{AlreadyReplaced, Malformed, Unauthorized};
+    error.problem().is_some_and(|problem| matches!(problem.kind(), AlreadyReplaced | Malformed | Unauthorized))
 }
 
 async fn prove(
@@ -187,13 +165,11 @@ async fn account(
     setup: &AccountSetup,
     server: &Url,
 ) -> Result<AccountHandle, IssueError> {
-    let store = AccountStore::new(session.state, server);
-    let stored = store.load()?;
-    if let Some(url) = stored.as_ref().and_then(|stored| stored.url.clone()) {
-        let key = stored_key(&store)?.ok_or(IssueError::NoAccountKey)?;
-        session.tell(Event::Account { url: url.to_string(), created: false });
-        return Ok(client.with_account(Arc::new(key), url.into()));
+    if let Some(account) = known_account(session.state, client, server)? {
+        session.tell(Event::Account { url: account.url().to_owned(), created: false });
+        return Ok(account);
     }
+    let store = AccountStore::new(session.state, server);
     check_terms(client, setup)?;
     let key = match stored_key(&store)? {
         Some(key) => key,
@@ -204,6 +180,18 @@ async fn account(
         }
     };
     register(session, client, setup, &store, key).await
+}
+
+/// The account at the CA, if there is one.
+pub(super) fn known_account(
+    state: &StateDir,
+    client: &AcmeClient,
+    server: &Url,
+) -> Result<Option<AccountHandle>, IssueError> {
+    let store = AccountStore::new(state, server);
+    let Some(url) = store.load()?.and_then(|stored| stored.url) else { return Ok(None) };
+    let key = stored_key(&store)?.ok_or(IssueError::NoAccountKey)?;
+    Ok(Some(client.with_account(Arc::new(key), url.into())))
 }
 
 fn stored_key(store: &AccountStore) -> Result<Option<AccountKey>, IssueError> {
@@ -244,41 +232,6 @@ fn is_unknown_account(error: &AcmeError) -> bool {
     error.problem().is_some_and(|problem| problem.kind() == ProblemKind::AccountDoesNotExist)
 }
 
-async fn new_key(kind: KeyType) -> Result<CertificateKey, IssueError> {
-    // RSA takes up to seconds.
-    let made = tokio::task::spawn_blocking(move || CertificateKey::generate(kind)).await;
-    Ok(made.map_err(|_| IssueError::KeyTask)??)
-}
-
-/// The leaf, if the CA sent what was ordered.
-fn checked(chain: &CertificateChain, key: &CertificateKey, names: &[CertName]) -> Result<Leaf, IssueError> {
-    let leaf = Leaf::from_der(&chain.der[0])?;
-    let mut ordered: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let mut certified: Vec<String> = leaf.names.iter().map(|name| name.to_lowercase()).collect();
-    ordered.sort();
-    certified.sort();
-    let wrong = |why| Err(IssueError::WrongCertificate { why });
-    if !leaf.matches(key) {
-        return wrong("it is for another key");
-    }
-    if ordered != certified {
-        return wrong("its names are not those ordered");
-    }
-    if !pki::is_chain(&chain.der) {
-        return wrong("its chain is not in order");
-    }
-    Ok(leaf)
-}
-
-/// The first certificate of a PEM text, and the others.
-fn split(pem: &str) -> (&str, &str) {
-    let end = pem.find(PEM_END).map_or(pem.len(), |at| at + PEM_END.len());
-    pem.split_at(end)
-}
-
-const PEM_END: &str = "-----END CERTIFICATE-----";
-/// From the CSR to the certificate.
-const FINALIZE_TIME: Duration = Duration::from_secs(300);
 const GIVE_UP_TIME: Duration = Duration::from_secs(10);
 
 fn ca(doing: &'static str) -> impl Fn(AcmeError) -> IssueError {
@@ -343,38 +296,21 @@ pub enum IssueError {
     /// The names were not proven.
     #[error(transparent)]
     Proof(#[from] Dns01Error),
-    /// The certificate's key was not made.
+    /// The order was proven, and no certificate was stored.
     #[error(transparent)]
-    Key(#[from] CertificateKeyError),
-    /// The thread that makes the key died.
-    #[error("the certificate's key could not be made; try again")]
-    KeyTask,
-    /// The request was not made.
-    #[error(transparent)]
-    Csr(#[from] CsrError),
-    /// The certificate cannot be read.
-    #[error("the CA sent a certificate that cannot be read")]
-    Leaf(#[from] LeafError),
-    /// The CA sent another certificate than ordered.
-    #[error("the CA sent a certificate that was not ordered: {why}; it is not stored, report it to the CA")]
-    WrongCertificate {
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// It could not be stored.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Finish(#[from] FinishError),
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_chain_is_cut_after_its_first_certificate() {
-        let one = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
-        let two = "\n-----BEGIN CERTIFICATE-----\nBB==\n-----END CERTIFICATE-----\n";
-        assert_eq!(split(&format!("{one}{two}")), (one, two));
-        assert_eq!(split(one), (one, ""));
+impl IssueError {
+    /// What the CA said, if that is what failed.
+    pub fn ca(&self) -> Option<&AcmeError> {
+        match self {
+            Self::Ca { source, .. } | Self::Finish(FinishError::Ca { source, .. }) => Some(source),
+            Self::Proof(Dns01Error::Zones { failures }) => failures.iter().find_map(|failure| match &failure.fault {
+                ZoneFault::Ca(error) => Some(error),
+                _ => None,
+            }),
+            _ => None,
+        }
     }
 }
