@@ -1,5 +1,6 @@
 //! Accounts (RFC 8555 sections 7.1.2 and 7.3).
 
+use http::header::LINK;
 use serde_json::{Value, json};
 
 use super::jws::{Jwk, Jws};
@@ -72,7 +73,7 @@ fn agreed(ca: &Shared, payload: &Value) -> Result<(), Problem> {
     }
     let terms = ca.url("terms");
     let mut problem = Problem::new(403, "userActionRequired", format!("the terms at {terms} are to be agreed to"));
-    problem.link = Some(format!("<{terms}>;rel=\"terms-of-service\""));
+    problem.headers.push((LINK, format!("<{terms}>;rel=\"terms-of-service\"")));
     problem.extra.push(("instance", json!(terms)));
     Err(problem)
 }

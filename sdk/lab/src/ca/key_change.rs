@@ -1,5 +1,7 @@
 //! Account key rollover (RFC 8555 section 7.3.5).
 
+use http::header::LOCATION;
+
 use super::account;
 use super::jws::{Jwk, Jws};
 use super::problem::Problem;
@@ -28,7 +30,7 @@ pub(super) fn change(ca: &Shared, signed: &Signed) -> Result<Answer, Problem> {
     let mut state = ca.state();
     if let Some(other) = account::by_key(&state, &new_key) {
         let mut problem = Problem::new(409, "malformed", "another account has this key");
-        problem.location = Some(ca.url(&format!("account/{other}")));
+        problem.headers.push((LOCATION, ca.url(&format!("account/{other}"))));
         return Err(problem);
     }
     let account = state.accounts.get_mut(id).ok_or_else(|| Problem::not_found("account"))?;

@@ -1,5 +1,6 @@
 //! What the CA says when it refuses: problem documents (RFC 9457) of the types of RFC 8555 section 6.7.
 
+use http::HeaderName;
 use serde_json::{Value, json};
 
 /// A refusal.
@@ -12,23 +13,13 @@ pub(super) struct Problem {
     pub(super) subproblems: Vec<(String, Problem)>,
     /// Members of this type of problem alone.
     pub(super) extra: Vec<(&'static str, Value)>,
-    pub(super) location: Option<String>,
-    pub(super) link: Option<String>,
-    pub(super) retry_after: Option<u32>,
+    /// Headers that go with it.
+    pub(super) headers: Vec<(HeaderName, String)>,
 }
 
 impl Problem {
     pub(super) fn new(status: u16, kind: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            status,
-            detail: detail.into(),
-            subproblems: Vec::new(),
-            extra: Vec::new(),
-            location: None,
-            link: None,
-            retry_after: None,
-        }
+        Self { kind, status, detail: detail.into(), subproblems: Vec::new(), extra: Vec::new(), headers: Vec::new() }
     }
 
     pub(super) fn malformed(detail: impl Into<String>) -> Self {

@@ -155,7 +155,7 @@ async fn handle(ca: Arc<Shared>, incoming: Request<Incoming>) -> Result<Response
 fn failing(status: u16, retry_after: Option<u32>) -> Problem {
     let kind = if status == 429 { "rateLimited" } else { "serverInternal" };
     let mut problem = Problem::new(status, kind, "the lab was told to fail");
-    problem.retry_after = retry_after;
+    problem.headers.extend(retry_after.map(|seconds| (header::RETRY_AFTER, seconds.to_string())));
     problem
 }
 
@@ -265,9 +265,7 @@ fn respond(ca: &Shared, method: &Method, outcome: Result<Answer, Problem>, garbl
             (answer.status, kind, body)
         }
         Err(problem) => {
-            problem.link.iter().for_each(|link| put(header::LINK, link));
-            problem.location.iter().for_each(|url| put(header::LOCATION, url));
-            problem.retry_after.iter().for_each(|seconds| put(header::RETRY_AFTER, &seconds.to_string()));
+            problem.headers.iter().for_each(|(name, value)| put(name.clone(), value));
             (problem.status, Some("application/problem+json"), problem.json().to_string())
         }
     };
