@@ -6,4 +6,4 @@ pub mod dns;
 mod lab;
 mod serve;
 
-pub use lab::{Builder, Lab, LabDescription, LabError};
+pub use lab::{Builder, ExternalAccountDescription, Lab, LabDescription, LabError};

@@ -4,6 +4,6 @@ mod cloudflare;
 mod powerdns;
 mod server;
 
-pub use cloudflare::cloudflare;
+pub use cloudflare::{CloudflareToken, cloudflare};
 pub use powerdns::powerdns;
 pub use server::{Fault, MockApi, Reply, Request, RequestLog};

@@ -4,14 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
-use hickory_proto::rr::RecordType;
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{RecordType, TSigner};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
 use super::answer::{self, Sight};
 use super::store::{self, Store};
+use super::tsig::{self, Standing, TsigKey};
+use super::update;
 
 /// How a server treats questions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,10 +65,15 @@ pub enum StartError {
         #[source]
         last: std::io::Error,
     },
+    /// The key for updates is not one.
+    #[error("the TSIG key {name:?} is not usable; its name is a DNS name and its secret base64")]
+    BadKey {
+        /// The key's name.
+        name: String,
+    },
 }
 
 /// The running servers; they stop when this is dropped.
-#[derive(Debug)]
 pub struct Dns {
     store: Store,
     servers: Vec<Arc<Server>>,
@@ -77,8 +84,9 @@ pub struct Dns {
 type Log = Arc<Mutex<Vec<QueryLog>>>;
 
 impl Dns {
-    /// Starts `servers` name servers over `store`: 127.0.0.1, 127.0.0.2 and so on.
-    pub async fn start(store: Store, servers: u8) -> Result<Self, StartError> {
+    /// Starts `servers` name servers over `store`: 127.0.0.1, 127.0.0.2 and so on. Each takes updates signed by `key`.
+    pub async fn start(store: Store, servers: u8, key: &TsigKey) -> Result<Self, StartError> {
+        let signer = key.signer().ok_or_else(|| StartError::BadKey { name: key.name.clone() })?;
         let sockets = bind(servers.max(1)).await?;
         let log = Log::default();
         let mut tasks = JoinSet::new();
@@ -88,6 +96,7 @@ impl Dns {
                 address,
                 recursor: position == 0,
                 store: store.clone(),
+                signer: signer.clone(),
                 behaviour: Mutex::default(),
                 log: Arc::clone(&log),
             });
@@ -132,11 +141,11 @@ enum Transport {
     Tcp,
 }
 
-#[derive(Debug)]
 struct Server {
     address: SocketAddr,
     recursor: bool,
     store: Store,
+    signer: TSigner,
     behaviour: Mutex<Behaviour>,
     log: Log,
 }
@@ -144,47 +153,62 @@ struct Server {
 impl Server {
     /// The reply's bytes, or nothing for a silent server and for what is no request.
     fn reply(&self, bytes: &[u8], transport: Transport) -> Option<Vec<u8>> {
-        let request = Message::from_vec(bytes).ok()?;
+        let Ok(request) = Message::from_vec(bytes) else { return unreadable(bytes) };
         if request.metadata.message_type != MessageType::Query {
             return None;
         }
-        let message = self.respond(&request)?;
-        let full = message.to_vec().ok()?;
+        let standing = tsig::check(&self.signer, bytes, &request);
+        let message = self.respond(&request, &standing)?;
         let limit = UDP_MAX_BYTES.min(request.max_payload().into());
+        let short = message.truncate();
+        let full = tsig::sign(&self.signer, &standing, message)?;
         match transport {
-            Transport::Udp if full.len() > limit => message.truncate().to_vec().ok(),
+            Transport::Udp if full.len() > limit => tsig::sign(&self.signer, &standing, short),
             Transport::Udp | Transport::Tcp => Some(full),
         }
     }
 
-    fn respond(&self, request: &Message) -> Option<Message> {
-        let id = request.metadata.id;
+    fn respond(&self, request: &Message, standing: &Standing) -> Option<Message> {
+        let (id, op_code) = (request.metadata.id, request.metadata.op_code);
+        let failed = |code| Some(Message::error_msg(id, op_code, code));
         let behaviour = *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner);
-        let [query] = request.queries.as_slice() else {
-            return Some(Message::error_msg(id, request.metadata.op_code, ResponseCode::FormErr));
-        };
+        let [query] = request.queries.as_slice() else { return failed(ResponseCode::FormErr) };
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(QueryLog {
             server: self.address,
             name: store::key(query.name()),
             kind: query.query_type(),
             at: SystemTime::now(),
         });
-        if request.metadata.op_code != OpCode::Query {
-            return Some(Message::error_msg(id, request.metadata.op_code, ResponseCode::NotImp));
-        }
-        let recursive = self.recursor && request.metadata.recursion_desired;
-        match behaviour.mood {
-            Mood::Silent => None,
-            Mood::Refuses => Some(Message::error_msg(id, OpCode::Query, ResponseCode::Refused)),
-            Mood::Healthy => Some(answer::answer(&self.store, request, query, sight(behaviour, recursive))),
-            Mood::Lame => {
-                let mut reply = answer::answer(&self.store, request, query, sight(behaviour, recursive));
-                reply.metadata.authoritative = false;
-                Some(reply)
-            }
+        match (behaviour.mood, op_code, standing) {
+            (Mood::Silent, ..) => None,
+            (Mood::Refuses, ..) => failed(ResponseCode::Refused),
+            (_, _, Standing::Bad { .. }) => failed(ResponseCode::NotAuth),
+            (_, OpCode::Query, _) => Some(self.answer(request, query, behaviour)),
+            (_, OpCode::Update, Standing::Unsigned) => failed(ResponseCode::Refused),
+            (_, OpCode::Update, Standing::Good { .. }) => failed(update::apply(&self.store, request)),
+            _ => failed(ResponseCode::NotImp),
         }
     }
+
+    fn answer(&self, request: &Message, query: &Query, behaviour: Behaviour) -> Message {
+        let recursive = self.recursor && request.metadata.recursion_desired;
+        let mut reply = answer::answer(&self.store, request, query, sight(behaviour, recursive));
+        reply.metadata.authoritative &= behaviour.mood != Mood::Lame;
+        reply
+    }
 }
+
+/// FORMERR to a request with at least a header, so that its sender need not wait.
+fn unreadable(bytes: &[u8]) -> Option<Vec<u8>> {
+    let [first, second, flags, _, ..] = *bytes else { return None };
+    let is_request = bytes.len() >= HEADER_BYTES && flags & 0x80 == 0;
+    let id = u16::from_be_bytes([first, second]);
+    let reply = Message::error_msg(id, OpCode::from_u8((flags >> 3) & 0x0f), ResponseCode::FormErr);
+    is_request.then(|| reply.to_vec().ok())?
+}
+
+/// RFC 1035 section 4.1.1.
+const HEADER_BYTES: usize = 12;
 
 fn sight(behaviour: Behaviour, recursive: bool) -> Sight {
     Sight { delay: behaviour.delay, until: behaviour.frozen_at, recursive }
