@@ -96,6 +96,7 @@ async fn two_values_come_and_one_goes_with_each_algorithm() {
         let one = update("example.test.", vec![without(txt(OWNER, "one")), without(txt(OWNER, "absent"))]);
         assert_eq!(send(&lab, one, &signer, now()).await, (ResponseCode::NoError, None));
         assert_eq!(values(&lab), ["two"]);
+        assert!(lab.dns.queries().iter().all(|sent| sent.op_code == OpCode::Update && sent.name == "example.test"));
     }
 }
 

@@ -8,6 +8,7 @@ use super::state::{Answer, Shared};
 /// What a path leads to, with the id in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target<'a> {
+    pub(super) path: &'a str,
     pub(super) endpoint: Endpoint,
     pub(super) id: &'a str,
     /// Of a certificate: which chain.
@@ -15,8 +16,8 @@ pub(super) struct Target<'a> {
 }
 
 pub(super) fn target(path: &str) -> Target<'_> {
-    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let to = |endpoint, id| Target { endpoint, id, alternate: 0 };
+    let parts: Vec<&str> = path.strip_prefix('/').unwrap_or_default().split('/').collect();
+    let to = |endpoint, id| Target { path, endpoint, id, alternate: 0 };
     match parts.as_slice() {
         ["directory"] => to(Endpoint::Directory, ""),
         ["new-nonce"] => to(Endpoint::NewNonce, ""),
@@ -32,7 +33,7 @@ pub(super) fn target(path: &str) -> Target<'_> {
         ["authorization", id] => to(Endpoint::Authorization, id),
         ["challenge", id] => to(Endpoint::Challenge, id),
         ["certificate", id] => to(Endpoint::Certificate, id),
-        ["certificate", id, "alternate"] => Target { endpoint: Endpoint::Certificate, id, alternate: 1 },
+        ["certificate", id, "alternate"] => Target { path, endpoint: Endpoint::Certificate, id, alternate: 1 },
         _ => to(Endpoint::Unknown, ""),
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn mark_replaced(state: &mut State, id: &str) {
     }
 }
 
-/// A window that is open at `now`.
-pub(super) fn open_window(now: OffsetDateTime) -> (OffsetDateTime, OffsetDateTime) {
+/// A window that is over at `now`, which means to renew at once (section 4.2).
+pub(super) fn past_window(now: OffsetDateTime) -> (OffsetDateTime, OffsetDateTime) {
     (now - time::Duration::days(2), now - time::Duration::days(1))
 }

@@ -95,7 +95,7 @@ impl Ca {
 
     /// Makes renewal information say of every certificate that it is to be renewed now.
     pub fn renew_everything_now(&self) {
-        self.shared.state().renewal_window = Some(renewal::open_window(OffsetDateTime::now_utc()));
+        self.shared.state().renewal_window = Some(renewal::past_window(OffsetDateTime::now_utc()));
     }
 
     /// Every request so far, oldest first.
@@ -213,7 +213,7 @@ fn verify(ca: &Shared, headers: &HeaderMap, target: Target<'_>, body: &[u8]) -> 
     ca.state().nonces.spend(nonce)?;
     let url = header.url.clone().ok_or_else(|| Problem::malformed("the protected header has no url"))?;
     let here = url.strip_prefix(&ca.base).or_else(|| url.strip_prefix(&ca.base.replacen("127.0.0.1", "localhost", 1)));
-    if here.map(self::target) != Some(target) {
+    if here != Some(target.path) {
         return Err(Problem::unauthorized(format!("the url that was signed, {url}, is not that of the request")));
     }
     let (key, account) = signer(ca, &header, target.endpoint)?;

@@ -23,6 +23,9 @@ impl Validator {
         let owner = format!("_acme-challenge.{name}");
         let parsed = Name::from_str(&format!("{owner}."))
             .map_err(|_| Problem::new(400, "dns", format!("{owner} is too long for a DNS name")))?;
+        if self.servers.is_empty() {
+            return Err(Problem::new(400, "dns", "the CA was given no name servers to ask"));
+        }
         let asked = self.servers.iter().map(|server| values(*server, parsed.clone()));
         for (server, found) in self.servers.iter().zip(futures_util::future::join_all(asked).await) {
             let found = found.map_err(|what| Problem::new(400, "dns", format!("{server} about {owner}: {what}")))?;

@@ -40,14 +40,16 @@ pub struct Behaviour {
     pub frozen_at: Option<Instant>,
 }
 
-/// One question a server was asked.
+/// One question a server was asked, or one update it was sent.
 #[derive(Clone, Debug)]
 pub struct QueryLog {
+    /// Query or Update.
+    pub op_code: OpCode,
     /// The server's address.
     pub server: SocketAddr,
-    /// The name, lower case, without final dot.
+    /// The name, lower case, without final dot; of an update the zone.
     pub name: String,
-    /// The type.
+    /// The type; of an update SOA.
     pub kind: RecordType,
     /// When.
     pub at: SystemTime,
@@ -174,6 +176,7 @@ impl Server {
         let behaviour = *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner);
         let [query] = request.queries.as_slice() else { return failed(ResponseCode::FormErr) };
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(QueryLog {
+            op_code,
             server: self.address,
             name: store::key(query.name()),
             kind: query.query_type(),

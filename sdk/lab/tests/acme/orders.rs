@@ -80,6 +80,15 @@ async fn every_name_server_must_show_the_value() {
 }
 
 #[tokio::test]
+async fn a_ca_without_name_servers_to_ask_validates_nothing() {
+    let builder = acmite_lab::Lab::builder().zone("example.test").ca(options()).validate_at(Vec::new());
+    let lab = builder.start().await.expect("a lab");
+    let client = Client::registered(&lab, Key::p256()).await;
+    let settled = client.answer(&lab, &client.order(&["example.test"]).await.json(), Publish::Right).await;
+    assert_eq!(settled[0]["status"], "invalid");
+}
+
+#[tokio::test]
 async fn an_alias_of_the_challenge_name_is_followed() {
     let lab = lab().await;
     let client = Client::registered(&lab, Key::p256()).await;

@@ -33,9 +33,25 @@ async fn the_url_that_was_signed_must_be_the_one_asked() {
     let lab = lab().await;
     let client = Client::new(&lab, Key::p256()).await;
     let mut draft = client.draft(NEW, Some(&json!({}))).await;
-    draft.header["url"] = json!(client.url("newOrder"));
-    let reply = client.send(NEW, &draft).await;
-    assert_eq!((reply.status, reply.problem().as_str()), (403, "unauthorized"));
+    let right = draft.header["url"].as_str().unwrap().to_owned();
+    for wrong in [client.url("newOrder"), format!("{right}/"), right.replace("https://", "http://")] {
+        draft.header["nonce"] = json!(client.nonce().await);
+        draft.header["url"] = json!(wrong);
+        let reply = client.send(NEW, &draft).await;
+        assert_eq!((reply.status, reply.problem().as_str()), (403, "unauthorized"), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn the_ca_is_also_localhost() {
+    let lab = lab().await;
+    let client = Client::new(&lab, Key::p256()).await;
+    let local = client.url(NEW).replace("127.0.0.1", "localhost");
+    let reply = client.post(&local, json!({"termsOfServiceAgreed": true})).await;
+    assert_eq!(reply.status, 201, "{}", reply.text);
+    let kid = Some(reply.header("location").replace("127.0.0.1", "localhost"));
+    let client = Client { kid, ..client };
+    assert_eq!(client.order(&["example.test"]).await.status, 201);
 }
 
 #[tokio::test]
