@@ -136,6 +136,12 @@ async fn a_label_that_cannot_be_resolved_does_not_end_the_walk() {
         let found = target(&dns(&[resolver.address]), "www.a.example.test").await.unwrap();
         assert_eq!(shown(&found), place("_acme-challenge.www.a.example.test", "a.example.test"));
     }
+    let resolver = Scripted::start(loopback(23, world.port()), world.resolver.resolver_addr(), |request| {
+        if asked(request) == "example.test." { Act::Drop } else { Act::Pass }
+    })
+    .await;
+    let found = target(&dns(&[resolver.address]), "www.a.example.test").await.unwrap();
+    assert_eq!(found.zone.apex.as_str(), "a.example.test");
 }
 
 #[tokio::test]
