@@ -109,7 +109,15 @@ impl Pebble {
     /// # Panics
     /// If it does not tell.
     pub fn issuing_root(&self) -> String {
-        let url = format!("{}/roots/0", self.management);
+        self.root(0)
+    }
+
+    /// One of the roots it has, PEM; those after the first are above its alternate chains.
+    ///
+    /// # Panics
+    /// If it does not tell.
+    pub fn root(&self, number: u8) -> String {
+        let url = format!("{}/roots/{number}", self.management);
         http::send("GET", &url, None, None, Some(&self.root_pem)).expect("the root").1
     }
 

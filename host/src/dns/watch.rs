@@ -12,11 +12,12 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::answer::{Answer, Server, serial};
+use super::memo::lock;
 use super::poll::{Expectation, Poll, Standing, serial_at};
 use super::propagation::{Laggard, PropagationCheck, PropagationError, PropagationEvent, PropagationOptions};
 use super::resolver::Resolver;
 use super::transport::{AskError, UDP_WAITS};
-use super::zone::{Dns, Zone, lock};
+use super::zone::{Dns, Zone};
 use crate::name::DnsName;
 
 impl Dns {
@@ -38,13 +39,12 @@ impl Dns {
         }
         self.say_unroutable(zone, observe);
         let mut useless = Vec::new();
-        if !self.is_unreached(zone) {
+        if !zone.servers.is_empty() {
             let servers: Vec<Server> = zone.servers.iter().cloned().map(Server::Authoritative).collect();
             match watch.until_settled(&servers).await {
                 Err(PropagationError::Unanswered { laggards, .. }) => useless = laggards,
                 outcome => return outcome,
             }
-            self.mark_unreached(zone);
         }
         let resolvers = self.unprejudiced_resolvers();
         observe(PropagationEvent::Fallback { apex: zone.apex.clone(), resolvers: resolvers.clone() });

@@ -104,7 +104,7 @@ impl Store {
         Ok(versions.last().map(|version| version.entries.to_vec()).unwrap_or_default())
     }
 
-    /// Adds a record in presentation form (TXT: the bare value) and gives its number.
+    /// Adds a record in presentation form (TXT: the bare value) and gives its number. An SOA takes the old one's place.
     pub fn add(&self, zone: &str, owner: &str, kind: RecordType, ttl: u32, value: &str) -> Result<u64, StoreError> {
         let record = parse(owner, kind, ttl, value)?;
         let origin = absolute(zone)?;
@@ -115,6 +115,9 @@ impl Store {
         inner.last_id += 1;
         let id = inner.last_id;
         inner.change(&key(&origin), |entries| {
+            if kind == RecordType::SOA {
+                entries.retain(|entry| entry.record.record_type() != RecordType::SOA);
+            }
             entries.push(Entry { id, record });
             true
         })?;
