@@ -11,8 +11,9 @@ use url::Url;
 
 use super::account::{Account, Registration};
 use super::ari::RenewalInfo;
-use super::authorization::{Authorization, AuthorizationError, AuthorizationStatus, Challenge, RawAuthorization};
+use super::authorization::{Authorization, AuthorizationError, AuthorizationStatus, RawAuthorization};
 use super::certificate::{CertificateChain, alternates};
+use super::challenge::{Challenge, Token};
 use super::directory::Directory;
 use super::http::{AcmeError, Http, HttpOptions, Reply};
 use super::jws::{AccountKey, Signer};
@@ -117,12 +118,22 @@ impl AccountHandle {
         Authorization::from_raw(url, reply.json::<RawAuthorization>()?)
     }
 
-    /// Value for the `_acme-challenge` TXT record. RFC 8555 section 8.4.
-    pub fn key_authorization_dns01(&self, challenge: &Challenge) -> String {
-        self.key.dns01_value(&challenge.token)
+    /// What proves that this account asks (RFC 8555 section 8.1).
+    pub fn key_authorization(&self, token: &Token) -> String {
+        self.key.key_authorization(token.as_str())
     }
 
-    /// Tells the CA that the record is there to be seen.
+    /// Its digest, which stands in tls-alpn-01's certificate (RFC 8737 section 3).
+    pub fn key_authorization_digest(&self, token: &Token) -> [u8; 32] {
+        self.key.key_authorization_digest(token.as_str())
+    }
+
+    /// The digest as it stands in the `_acme-challenge` TXT record. RFC 8555 section 8.4.
+    pub fn dns01_value(&self, token: &Token) -> String {
+        self.key.dns01_value(token.as_str())
+    }
+
+    /// Tells the CA that the proof is there to be seen.
     pub async fn answer(&self, challenge: &Challenge) -> Result<(), AcmeError> {
         self.post(&challenge.url, Some(&json!({})), soon()).await?;
         Ok(())
@@ -148,8 +159,10 @@ impl AccountHandle {
                 AuthorizationStatus::Valid => return Ok(()),
                 AuthorizationStatus::Pending => {}
                 _ => {
-                    let problem = Box::new(now.problem().cloned().unwrap_or_default());
-                    return Err(AuthorizationError::NotProven { name: name(), problem });
+                    let (kind, problem) =
+                        now.failure().map(|(kind, problem)| (kind.parse().ok(), problem.clone())).unzip();
+                    let (kind, problem) = (kind.flatten(), Box::new(problem.unwrap_or_default()));
+                    return Err(AuthorizationError::NotProven { name: name(), kind, problem });
                 }
             }
             if !backoff.pause(reply.retry_after()).await {

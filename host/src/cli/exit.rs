@@ -7,7 +7,8 @@ use crate::acme::AcmeError;
 use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
 use crate::flow::{
-    ConnectError, Dns01Error, FinishError, IssueError, LeftoversError, RenewError, RevokeError, ZoneFault,
+    AccountUseError, AnswerError, ChoiceError, ConnectError, Dns01Error, FinishError, Http01Error, IssueError,
+    LeftoversError, MethodError, ProofError, RenewError, RevokeError, TlsAlpn01Error, ZoneFault,
 };
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
@@ -23,7 +24,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line makes no sense.
     Usage = 2,
-    /// A file, setting or plugin cannot be used; nothing was contacted.
+    /// A file, setting, plugin, port or webroot cannot be used.
     Configuration = 3,
     /// The provider does not accept the credential, or the credential may not do this.
     CredentialRefused = 4,
@@ -52,7 +53,7 @@ pub const HELP: &str = "Exit codes:
   0   done
   1   failed for a reason that has no code of its own
   2   the command line makes no sense
-  3   a file, setting or plugin cannot be used; nothing was contacted
+  3   a file, setting, plugin, port or webroot cannot be used
   4   the provider does not accept the credential, or the credential may not do this
   5   the CA refused
   6   name servers did not show the records in time
@@ -130,6 +131,7 @@ macro_rules! failures {
 failures! {
     StateDirError => Exit::State;
     LeftoversError => Exit::State;
+    MethodError => Exit::Usage;
     ResolverError => Exit::Dns;
     CredentialsError => Exit::Configuration;
     LoadError => Exit::Configuration;
@@ -175,7 +177,7 @@ impl From<RevokeError> for Failure {
     fn from(error: RevokeError) -> Self {
         let exit = match &error {
             RevokeError::Ca(error) => acme_exit(error),
-            RevokeError::Account(error) => issue_exit(error),
+            RevokeError::Account(error) => account_exit(error),
             RevokeError::NotThere { .. } | RevokeError::NoAccount { .. } | RevokeError::NotRemembered { .. } => {
                 Exit::Usage
             }
@@ -205,9 +207,7 @@ impl From<IssueError> for Failure {
 fn issue_exit(error: &IssueError) -> Exit {
     match error {
         IssueError::Ca { source, .. } => acme_exit(source),
-        IssueError::TermsNotAgreed { .. } | IssueError::NoBinding => Exit::Usage,
-        IssueError::AccountUrl { .. } => Exit::CaUnreachable,
-        IssueError::Account(_) | IssueError::NoAccountKey | IssueError::AccountKey(_) => Exit::State,
+        IssueError::Account(error) => account_exit(error),
         IssueError::Proof(error) => proof_exit(error),
         IssueError::Finish(error) => finish_exit(error),
     }
@@ -224,9 +224,66 @@ fn finish_exit(error: &FinishError) -> Exit {
     }
 }
 
-fn proof_exit(error: &Dns01Error) -> Exit {
+fn account_exit(error: &AccountUseError) -> Exit {
     match error {
-        Dns01Error::NotOffered { .. } => Exit::CaRefused,
+        AccountUseError::NotMade(source) => acme_exit(source),
+        AccountUseError::TermsNotAgreed { .. } | AccountUseError::NoBinding => Exit::Usage,
+        AccountUseError::AccountUrl { .. } => Exit::CaUnreachable,
+        AccountUseError::Stored(_) | AccountUseError::NoAccountKey | AccountUseError::AccountKey(_) => Exit::State,
+    }
+}
+
+fn proof_exit(error: &ProofError) -> Exit {
+    match error {
+        ProofError::Unread(source) => acme_exit(source),
+        ProofError::Choice(error) => choice_exit(error),
+        ProofError::Dns01(error) => dns01_exit(error),
+        ProofError::Http01(error) => http01_exit(error),
+        ProofError::TlsAlpn01(error) => tls_alpn01_exit(error),
+        ProofError::Several { failures } => failures.first().map_or(Exit::Failed, proof_exit),
+    }
+}
+
+fn choice_exit(error: &ChoiceError) -> Exit {
+    match error {
+        ChoiceError::Method(_) => Exit::Usage,
+        ChoiceError::NotOffered { .. } => Exit::CaRefused,
+        ChoiceError::NoToken { .. } => Exit::CaUnreachable,
+    }
+}
+
+fn http01_exit(error: &Http01Error) -> Exit {
+    match error {
+        Http01Error::Choice(error) => choice_exit(error),
+        Http01Error::Lock(_) | Http01Error::Journal(_) => Exit::State,
+        Http01Error::Listen(_) | Http01Error::Webroot(_) => Exit::Configuration,
+        Http01Error::Answer(error) => answer_exit(error),
+        Http01Error::Interrupted => Exit::Interrupted,
+    }
+}
+
+fn tls_alpn01_exit(error: &TlsAlpn01Error) -> Exit {
+    match error {
+        TlsAlpn01Error::Choice(error) => choice_exit(error),
+        TlsAlpn01Error::Lock(_) => Exit::State,
+        TlsAlpn01Error::Serve(_) => Exit::Configuration,
+        TlsAlpn01Error::Certificate(_) => Exit::Failed,
+        TlsAlpn01Error::Answer(error) => answer_exit(error),
+        TlsAlpn01Error::Interrupted => Exit::Interrupted,
+    }
+}
+
+fn answer_exit(error: &AnswerError) -> Exit {
+    match error {
+        AnswerError::Ca(error) => acme_exit(error),
+        AnswerError::Refused { .. } => Exit::CaRefused,
+    }
+}
+
+fn dns01_exit(error: &Dns01Error) -> Exit {
+    match error {
+        Dns01Error::Choice(error) => choice_exit(error),
+        Dns01Error::Address { .. } => Exit::Usage,
         Dns01Error::NoZone { .. } => Exit::Dns,
         Dns01Error::NoProvider { .. } => Exit::Configuration,
         Dns01Error::Interrupted => Exit::Interrupted,
@@ -239,8 +296,7 @@ fn fault_exit(fault: &ZoneFault) -> Exit {
         ZoneFault::Journal(_) | ZoneFault::Lock(_) => Exit::State,
         ZoneFault::Provider(error) => call_exit(error),
         ZoneFault::NotSettled { .. } | ZoneFault::Propagation(_) => Exit::NotPropagated,
-        ZoneFault::Ca(error) => acme_exit(error),
-        ZoneFault::Refused { .. } => Exit::CaRefused,
+        ZoneFault::Answer(error) => answer_exit(error),
         ZoneFault::Interrupted => Exit::Interrupted,
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::Global;
+use super::challenges::ChallengeArgs;
 use super::exit::{Exit, Failure};
 use super::hook_args::HookArgs;
 use super::printer::Printer;
@@ -23,20 +24,23 @@ use crate::name::CertName;
 use crate::pki::KeyType;
 use crate::secure_file::{FileLock, LockError, read_private};
 use crate::store::StateDir;
-use crate::store::renewal::{ChallengeRecord, Dns01Record, FormatVersion, Renewal};
+use crate::store::renewal::{ChallengeRecord, DnsRecord, FormatVersion, Renewal};
 
-/// Get a certificate, proving its names by DNS-01.
+/// Get a certificate, proving its names by DNS-01, HTTP-01 or TLS-ALPN-01.
 ///
 /// The certificate is stored as STATE-DIR/live/NAME/{cert,chain,fullchain,privkey}.pem.
 ///
 /// Examples:
 ///   acmite issue -d example.com -d '*.example.com' --dns-plugin cloudflare --email me@example.com --agree-tos
 ///   acmite issue -d example.com --dns-plugin cloudflare:work --credentials /etc/acmite/cloudflare.toml --server letsencrypt-staging --email me@example.com --agree-tos
+///   acmite issue -d example.com -d www.example.com --webroot /var/www/html --email me@example.com --agree-tos
+///   acmite issue -d '*.example.com' -d 192.0.2.1 --dns-plugin cloudflare --standalone --email me@example.com --agree-tos
 ///   acmite issue -d example.com -d example.org --dns-plugin rfc2136 --dns-plugin example.org=powerdns --email me@example.com --agree-tos
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// A name of the certificate, or `*.NAME` for all names one level below; may be repeated or separated by commas
+    /// A name of the certificate, `*.NAME` for all names one level below, or an IP address; may be repeated or separated
+    /// by commas
     #[arg(short, long = "domain", value_name = "NAME", required = true, value_delimiter = ',')]
     domains: Vec<CertName>,
     #[command(flatten)]
@@ -56,6 +60,8 @@ pub(super) struct Args {
     /// File of the binding's MAC key, base64url; must be the owner's alone
     #[arg(long, value_name = "FILE", requires = "eab_kid")]
     eab_hmac_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    challenges: ChallengeArgs,
     #[command(flatten)]
     providers: ProviderArgs,
     #[command(flatten)]
@@ -95,12 +101,6 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     let (certificate, renewal) = recipe(&args)?;
     let setup = account_setup(&args)?;
     let state = open_state(global)?;
-    if args.providers.plugins.is_empty() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "no provider is named; give --dns-plugin, and see `acmite plugin list` for those there are",
-        ));
-    }
     let mut request = IssueRequest::new(&state, &certificate, renewal.clone())
         .map_err(|error| Failure::of(Exit::Configuration, &error))?;
     request.order.replaces = replaced(&state, &request);
@@ -175,14 +175,20 @@ fn recipe(args: &Args) -> Result<(String, Renewal), Failure> {
         }
     }
     let certificate = args.cert_name.clone().unwrap_or_else(|| names[0].base().to_string());
-    let dns01 = Dns01Record {
-        plugins: args.providers.plugins.iter().map(ToString::to_string).collect(),
-        credentials: args.providers.credentials.as_deref().map(absolute),
-        resolvers: args.dns.resolvers.iter().map(ToString::to_string).collect(),
-        zone: args.dns.zone.clone(),
-        propagation_check: args.proof.propagation_check.to_string(),
-        propagation_timeout_seconds: args.proof.propagation_timeout.as_secs(),
-        ttl: args.proof.dns_ttl,
+    let methods = args.challenges.methods(!args.providers.plugins.is_empty())?;
+    let chosen = methods.check(&names)?;
+    if args.providers.plugins.is_empty() && chosen.iter().any(|method| method.publishes()) {
+        return Err(Failure::new(
+            Exit::Usage,
+            "no provider is named; give --dns-plugin, and see `acmite plugin list` for those there are",
+        ));
+    }
+    let challenge = ChallengeRecord {
+        methods: methods.general.iter().map(ToString::to_string).collect(),
+        by_name: methods.by_name.iter().map(|(name, method)| (name.clone(), method.to_string())).collect(),
+        http_port: args.challenges.http_port,
+        tls_port: args.challenges.tls_port,
+        dns: dns(args),
     };
     let renewal = Renewal {
         version: FormatVersion,
@@ -193,10 +199,22 @@ fn recipe(args: &Args) -> Result<(String, Renewal), Failure> {
         reuse_key: args.reuse_key,
         profile: args.profile.clone(),
         preferred_chain: args.preferred_chain.clone(),
-        challenge: ChallengeRecord::Dns01(dns01),
+        challenge,
         hooks: args.hooks.checked()?,
     };
     Ok((certificate, renewal))
+}
+
+fn dns(args: &Args) -> DnsRecord {
+    DnsRecord {
+        plugins: args.providers.plugins.iter().map(ToString::to_string).collect(),
+        credentials: args.providers.credentials.as_deref().map(absolute),
+        resolvers: args.dns.resolvers.iter().map(ToString::to_string).collect(),
+        zone: args.dns.zone.clone(),
+        propagation_check: args.proof.propagation_check.to_string(),
+        propagation_timeout_seconds: args.proof.propagation_timeout.as_secs(),
+        ttl: args.proof.dns_ttl,
+    }
 }
 
 fn account_setup(args: &Args) -> Result<AccountSetup, Failure> {

@@ -8,6 +8,8 @@ pub mod setup;
 
 pub mod providers;
 
+pub mod challenges;
+
 mod hook_args;
 
 mod issue;

@@ -24,7 +24,7 @@ use crate::plugin::provider::{Provider, ProviderError};
 use crate::store::StateDir;
 use crate::store::journal::{Entry, PluginRef};
 use crate::store::plugin_pins::{PinError, PluginPins};
-use crate::store::renewal::Dns01Record;
+use crate::store::renewal::DnsRecord;
 
 /// Which provider publishes the records, and with which credential.
 #[derive(Args, Clone, Debug, Default)]
@@ -257,7 +257,7 @@ impl<'a> ProviderPool<'a> {
 }
 
 impl ProviderMaker for ProviderPool<'_> {
-    fn providers(&self, record: &Dns01Record) -> Result<Arc<dyn ProviderSource>, SourceError> {
+    fn providers(&self, record: &DnsRecord) -> Result<Arc<dyn ProviderSource>, SourceError> {
         let rules = record.plugins.iter().map(|text| text.parse::<Rule>()).collect::<Result<Vec<_>, _>>()?;
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let providers = match shared.as_ref() {

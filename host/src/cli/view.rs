@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 use super::exit::{Exit, Failure};
 use crate::flow::Standing;
 use crate::flow::due::Verdict;
-use crate::store::renewal::{self, ChallengeRecord};
+use crate::store::renewal;
 use crate::store::{StateDir, certificate};
 
 /// The names of all certificates, live or remembered, sorted.
@@ -39,9 +39,13 @@ pub(super) fn names(standing: &Standing) -> Vec<String> {
 
 /// How its names are proven.
 pub(super) fn provider(standing: &Standing) -> Option<String> {
-    let ChallengeRecord::Dns01(dns01) = &standing.renewal.as_ref()?.challenge;
-    Some(dns01.plugins.join(", "))
+    let challenge = &standing.renewal.as_ref()?.challenge;
+    let methods = challenge.methods.iter().chain(challenge.by_name.values()).cloned();
+    let by = |method: String| if method == DNS_01 { challenge.dns.plugins.join(", ") } else { method };
+    Some(methods.map(by).collect::<Vec<_>>().join(", "))
 }
+
+const DNS_01: &str = "dns-01";
 
 /// Whole days until it expires; negative when it has.
 pub(super) fn days_left(standing: &Standing, now: OffsetDateTime) -> Option<i64> {

@@ -87,17 +87,37 @@ pub enum Event {
         /// Milliseconds it took since the publishing.
         took_ms: u64,
     },
+    /// A port is listened on, for the CA to come.
+    Serving {
+        /// The port.
+        port: u16,
+        /// For how many names.
+        names: usize,
+    },
+    /// A token is in a web server's folder.
+    TokenWritten {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A token's file could not be removed; it stays in the journal.
+    TokenNotRemoved {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: String,
+    },
     /// The CA was told to look.
     Answered {
-        /// The zone's apex.
-        zone: DnsName,
+        /// The zone's apex, if it is to look in DNS.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        zone: Option<DnsName>,
         /// How many challenges.
         challenges: usize,
     },
     /// The CA accepted the proof.
     Proven {
-        /// The name.
-        name: DnsName,
+        /// The name or address.
+        name: String,
     },
     /// The records are removed again.
     CleanedUp {
@@ -179,7 +199,7 @@ impl Event {
             | Self::Retrying { zone, .. }
             | Self::Propagation { zone, .. }
             | Self::Propagated { zone, .. }
-            | Self::Answered { zone, .. }
+            | Self::Answered { zone: Some(zone), .. }
             | Self::CleanedUp { zone }
             | Self::NotCleanedUp { zone, .. } => Some(zone),
             _ => None,
@@ -209,7 +229,14 @@ impl fmt::Display for Event {
             Self::Propagated { zone, took_ms } => {
                 write!(f, "{zone}: all servers show all values after {} s", seconds(*took_ms))
             }
-            Self::Answered { zone, challenges } => write!(f, "{zone}: {challenges} challenges answered"),
+            Self::Serving { port, names } => write!(f, "listening on port {port} for the CA ({names} names)"),
+            Self::TokenWritten { path } => write!(f, "wrote {}", path.display()),
+            Self::TokenNotRemoved { path, error } => {
+                let path = path.display();
+                write!(f, "{path} could not be removed ({error}); `acmite cleanup` and the next run try again")
+            }
+            Self::Answered { zone: Some(zone), challenges } => write!(f, "{zone}: {challenges} challenges answered"),
+            Self::Answered { challenges, .. } => write!(f, "{challenges} challenges answered"),
             Self::Proven { name } => write!(f, "{name}: proven"),
             Self::CleanedUp { zone } => write!(f, "{zone}: records removed"),
             Self::NotCleanedUp { zone, error } => write!(

@@ -9,11 +9,12 @@ use futures_util::stream;
 use time::OffsetDateTime;
 use url::Url;
 
+use super::account::{AccountSetup, AccountUseError};
 use super::cancel::Cancel;
 use super::clients::{Clients, ConnectError};
 use super::due::{self, Verdict, Why};
 use super::event::Event;
-use super::issue::{AccountSetup, IssueError, issue};
+use super::issue::{IssueError, issue};
 use super::leftovers::remove_leftovers;
 use super::request::{IssueRequest, Keep};
 use super::round::HookRound;
@@ -27,7 +28,7 @@ use crate::pki::Leaf;
 use crate::secure_file::{FileLock, LockError};
 use crate::store::StateDir;
 use crate::store::account::AccountStore;
-use crate::store::renewal::{ChallengeRecord, Dns01Record, Renewal, RenewalError, RenewalStore};
+use crate::store::renewal::{DnsRecord, Renewal, RenewalError, RenewalStore};
 use crate::store::renewal_state::{Hold, HoldBy, RenewalState, RenewalStateError};
 
 /// What a run works with.
@@ -84,7 +85,7 @@ pub enum Choice {
 /// Gives the providers of one certificate.
 pub trait ProviderMaker: Send + Sync {
     /// Those that `record` names.
-    fn providers(&self, record: &Dns01Record) -> Result<Arc<dyn ProviderSource>, SourceError>;
+    fn providers(&self, record: &DnsRecord) -> Result<Arc<dyn ProviderSource>, SourceError>;
 }
 
 /// What became of the certificates.
@@ -288,7 +289,10 @@ impl OneRenewal<'_> {
 
     /// For a CA that has lost the account, and for its staging server: as it was agreed with the CA.
     fn account_setup(&self, renewal: &Renewal) -> Result<AccountSetup, RenewError> {
-        let account = AccountStore::new(self.run.state, &renewal.server).load().map_err(IssueError::from)?;
+        let account = AccountStore::new(self.run.state, &renewal.server)
+            .load()
+            .map_err(AccountUseError::from)
+            .map_err(IssueError::from)?;
         let agreed = account.filter(|account| account.url.is_some());
         let agree_tos = agreed.is_some();
         let contacts = agreed.map(|account| account.contacts).unwrap_or_default();
@@ -302,7 +306,7 @@ impl OneRenewal<'_> {
         setup: AccountSetup,
     ) -> Result<Leaf, RenewError> {
         let options = self.run.options;
-        let ChallengeRecord::Dns01(record) = renewal.challenge.clone();
+        let record = renewal.challenge.dns.clone();
         let ca_bundle = options.ca_bundle.clone().or_else(|| renewal.ca_bundle.clone());
         let resolvers = self.resolvers(&record)?;
         let zone = options.zone.clone().or_else(|| record.zone.clone());
@@ -329,7 +333,7 @@ impl OneRenewal<'_> {
         Ok(issue(&session, &client, &setup, &request).await?.leaf)
     }
 
-    fn resolvers(&self, record: &Dns01Record) -> Result<Vec<Resolver>, RenewalError> {
+    fn resolvers(&self, record: &DnsRecord) -> Result<Vec<Resolver>, RenewalError> {
         if !self.run.options.resolvers.is_empty() {
             return Ok(self.run.options.resolvers.clone());
         }

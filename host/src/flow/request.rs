@@ -5,6 +5,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::dns01::Dns01Options;
+use super::method::Methods;
+use super::prove::ProofOptions;
 use crate::acme::OrderOptions;
 use crate::dns::PropagationOptions;
 use crate::name::CertName;
@@ -30,7 +32,7 @@ pub struct IssueRequest {
     /// Common name of an issuer in the chain to take, where the CA offers several.
     pub preferred_chain: Option<String>,
     /// How to prove the names.
-    pub dns01: Dns01Options,
+    pub proof: ProofOptions,
     /// What becomes of the certificate.
     pub keep: Keep,
 }
@@ -49,9 +51,7 @@ impl IssueRequest {
     pub fn new(state: &StateDir, certificate: &str, renewal: Renewal) -> Result<Self, RenewalError> {
         let store = RenewalStore::new(state, certificate);
         let key_type = renewal.key_type.parse().map_err(|why| store.refused("key_type", why))?;
-        let ChallengeRecord::Dns01(dns01) = &renewal.challenge;
-        let check = dns01.propagation_check.parse().map_err(|why| store.refused("propagation_check", why))?;
-        let timeout = Duration::from_secs(dns01.propagation_timeout_seconds);
+        let proof = proof(&renewal.challenge, &store)?;
         Ok(Self {
             server: renewal.server.clone(),
             names: renewal.names.clone(),
@@ -60,8 +60,25 @@ impl IssueRequest {
             reuse_key: renewal.reuse_key,
             order: OrderOptions { profile: renewal.profile.clone(), ..OrderOptions::default() },
             preferred_chain: renewal.preferred_chain.clone(),
-            dns01: Dns01Options { propagation: PropagationOptions { check, timeout }, ttl: dns01.ttl },
+            proof,
             keep: Keep::Live(Box::new(renewal)),
         })
     }
+}
+
+fn proof(record: &ChallengeRecord, store: &RenewalStore) -> Result<ProofOptions, RenewalError> {
+    let ChallengeRecord { methods, by_name, http_port, tls_port, dns } = record;
+    let check = dns.propagation_check.parse().map_err(|why| store.refused("propagation_check", why))?;
+    let timeout = Duration::from_secs(dns.propagation_timeout_seconds);
+    let general = methods.iter().map(|text| text.parse().map_err(|why| store.refused("methods", why)));
+    let named = by_name.iter().map(|(name, text)| {
+        let method = text.parse().map_err(|why| store.refused("by_name", why));
+        method.map(|method| (name.clone(), method))
+    });
+    Ok(ProofOptions {
+        methods: Methods { general: general.collect::<Result<_, _>>()?, by_name: named.collect::<Result<_, _>>()? },
+        dns01: Dns01Options { propagation: PropagationOptions { check, timeout }, ttl: dns.ttl },
+        http_port: *http_port,
+        tls_port: *tls_port,
+    })
 }

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use url::Url;
 
+use super::account::{AccountUseError, known_account};
 use super::clients::{Clients, ConnectError};
-use super::issue::{IssueError, known_account};
 use super::standing::{Standing, StandingError};
 use crate::acme::{AccountKey, AcmeError, KeyError};
 use crate::pki::Leaf;
@@ -115,7 +115,7 @@ pub enum RevokeError {
     Connect(#[from] ConnectError),
     /// The account cannot be used.
     #[error(transparent)]
-    Account(#[from] IssueError),
+    Account(#[from] AccountUseError),
     /// The CA refused.
     #[error("the CA did not revoke the certificate")]
     Ca(#[source] Box<AcmeError>),

@@ -113,6 +113,11 @@ impl StateDir {
         self.root.join("journal")
     }
 
+    /// What is being written into web servers' folders.
+    pub fn webroot_journal_dir(&self) -> PathBuf {
+        self.root.join("webroot-journal")
+    }
+
     /// Locks between processes.
     pub fn locks_dir(&self) -> PathBuf {
         self.root.join("locks")
@@ -126,6 +131,11 @@ impl StateDir {
     /// The lock of getting one certificate.
     pub fn renewal_lock(&self, name: &str) -> PathBuf {
         self.locks_dir().join(format!("renewal-{}", file_name(name)))
+    }
+
+    /// The lock of one TCP port of the machine.
+    pub fn port_lock(&self, port: u16) -> PathBuf {
+        self.locks_dir().join(format!("port-{port}"))
     }
 
     /// The lock of one zone; `key` is any text that names provider, account and zone.

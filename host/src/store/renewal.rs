@@ -2,6 +2,7 @@
 //!
 //! The file is acmite's, and people may read and edit it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,19 +47,38 @@ pub struct Renewal {
     pub hooks: Hooks,
 }
 
-/// How names are proven, as `[challenge.dns-01]`: one table named by the challenge's type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChallengeRecord {
-    /// RFC 8555 section 8.4.
-    #[serde(rename = "dns-01")]
-    Dns01(Dns01Record),
-}
-
-/// What dns-01 works with.
+/// How names are proven. A method is `dns-01`, `dns-account-01`, `dns-persist-01`, `standalone`, `webroot:FOLDER` or
+/// `tls-alpn-01`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Dns01Record {
+pub struct ChallengeRecord {
+    /// For names that have none of their own; the first that can prove a name is taken.
+    pub methods: Vec<String>,
+    /// For certain names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_name: BTreeMap<CertName, String>,
+    /// Where the own web server listens.
+    #[serde(default = "http_port")]
+    pub http_port: u16,
+    /// Where the own TLS server listens.
+    #[serde(default = "tls_port")]
+    pub tls_port: u16,
+    /// What those in DNS work with.
+    pub dns: DnsRecord,
+}
+
+fn http_port() -> u16 {
+    80
+}
+
+fn tls_port() -> u16 {
+    443
+}
+
+/// What challenges in DNS work with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DnsRecord {
     /// As after `--dns-plugin`: `cloudflare`, `example.org=powerdns:work`.
     pub plugins: Vec<String>,
     /// The file of the providers' settings and secrets.
@@ -281,15 +301,21 @@ mod tests {
             reuse_key: false,
             profile: None,
             preferred_chain: None,
-            challenge: ChallengeRecord::Dns01(Dns01Record {
-                plugins: vec!["quillzone:work".to_owned()],
-                credentials: Some("/etc/acmite/quillzone.toml".into()),
-                resolvers: vec!["127.0.0.1:53".to_owned()],
-                zone: None,
-                propagation_check: "all".to_owned(),
-                propagation_timeout_seconds: 300,
-                ttl: 60,
-            }),
+            challenge: ChallengeRecord {
+                methods: vec!["dns-01".to_owned()],
+                by_name: BTreeMap::from([(CertName::parse("example.com").expect("a name"), "standalone".to_owned())]),
+                http_port: 80,
+                tls_port: 443,
+                dns: DnsRecord {
+                    plugins: vec!["quillzone:work".to_owned()],
+                    credentials: Some("/etc/acmite/quillzone.toml".into()),
+                    resolvers: vec!["127.0.0.1:53".to_owned()],
+                    zone: None,
+                    propagation_check: "all".to_owned(),
+                    propagation_timeout_seconds: 300,
+                    ttl: 60,
+                },
+            },
             hooks: Hooks { deploy: vec!["shell: systemctl reload nginx".to_owned()], ..Hooks::default() },
         }
     }
@@ -323,9 +349,15 @@ mod tests {
     }
 
     #[test]
-    fn the_challenge_is_a_table_named_by_its_type() {
-        let text = toml::to_string_pretty(&renewal()).expect("TOML");
-        assert!(text.contains("[challenge.dns-01]\nplugins = "), "{text}");
+    fn what_has_a_usual_value_need_not_be_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = store(&folder);
+        let minimal = "version = 1\nnames = [\"example.com\"]\nserver = \"https://ca.example/dir\"\nkey_type = \"p256\"\n\
+            [challenge]\nmethods = [\"standalone\"]\n[challenge.dns]\nplugins = []\npropagation_check = \"all\"\n\
+            propagation_timeout_seconds = 300\nttl = 60\n";
+        fs::write(store.path(), minimal).expect("written");
+        let read = store.load().expect("readable").expect("there");
+        assert_eq!((read.challenge.http_port, read.challenge.tls_port, read.reuse_key), (80, 443, false));
     }
 
     #[test]
@@ -336,7 +368,7 @@ mod tests {
             ("reuse_key = false", "reuse_key = 3", "reuse_key: invalid type"),
             ("https://ca.example/dir", "nowhere", "nowhere"),
             ("version = 1", "version = 2", "version 2"),
-            ("[challenge.dns-01]", "[challenge.dns-02]", "dns-02"),
+            ("[challenge.dns]", "[challenge.dsn]", "dsn"),
         ] {
             let (error, line) = refusal(from, to);
             assert!(error.contains(&format!("renewal/example.com.toml:{line}: ")), "{to}, line {line}: {error}");
