@@ -121,6 +121,18 @@ impl Pebble {
         http::send("GET", &url, None, None, Some(&self.root_pem)).expect("the root").1
     }
 
+    /// Lets it suggest to renew a certificate within a window, both ends RFC 3339.
+    ///
+    /// # Panics
+    /// If it does not take it.
+    pub fn suggest(&self, certificate_pem: &str, start: &str, end: &str) {
+        let window = json!({"suggestedWindow": {"start": start, "end": end}}).to_string();
+        let body = json!({"certificate": certificate_pem, "ariResponse": window}).to_string();
+        let url = format!("{}/set-renewal-info/", self.management);
+        let reply = http::send("POST", &url, None, Some(body), Some(&self.root_pem)).expect("a reply");
+        assert_eq!(reply.0, 200, "{}", reply.1);
+    }
+
     /// What it has said so far.
     pub fn log(&self) -> String {
         self.process.log()

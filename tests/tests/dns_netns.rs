@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use acmite::dns::transport::{Recursion, ask};
 use acmite::dns::{Dns, DnsOptions, PropagationCheck, PropagationEvent, PropagationOptions, Target};
-use acmite_lab::dns::{Dns as Servers, Store};
+use acmite_lab::dns::{Dns as Servers, Store, TsigAlgorithm, TsigKey};
 use acmite_tests::bind::bind_resolver;
 use acmite_tests::netns::{Machine, inside};
 use hickory_proto::rr::RecordType;
@@ -30,7 +30,13 @@ fn store(addresses: &[&str]) -> Store {
 /// Servers at the port that the world asks them at; the first is the resolver.
 async fn serve(store: &Store, addresses: &[&str]) -> Servers {
     let at = |address: &&str| SocketAddr::new(address.parse::<IpAddr>().unwrap(), 53);
-    Servers::start_at(store.clone(), &addresses.iter().map(at).collect::<Vec<_>>()).await.unwrap()
+    Servers::start_at(
+        store.clone(),
+        &addresses.iter().map(at).collect::<Vec<_>>(),
+        &TsigKey::generate(TsigAlgorithm::default()).unwrap(),
+    )
+    .await
+    .unwrap()
 }
 
 /// Finds the zone with the system's resolvers, publishes, and waits.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::account::{Account, Registration};
+use super::ari::RenewalInfo;
 use super::authorization::{Authorization, AuthorizationError, AuthorizationStatus, RawAuthorization};
 use super::certificate::{CertificateChain, alternates};
 use super::challenge::{Challenge, Token};
@@ -58,6 +59,13 @@ impl AcmeClient {
     pub async fn revoke_with_key(&self, key: &AccountKey, der: &[u8], reason: Option<u8>) -> Result<(), AcmeError> {
         self.post(Signer::Key(key), &self.directory.revoke_cert, Some(&revocation(der, reason)), soon()).await?;
         Ok(())
+    }
+
+    /// When the CA suggests to renew the certificate of this id; `None` where it suggests nothing to anyone.
+    pub async fn renewal_info(&self, id: &str) -> Result<Option<RenewalInfo>, AcmeError> {
+        let Some(base) = &self.directory.renewal_info else { return Ok(None) };
+        let url = format!("{}/{id}", base.trim_end_matches('/'));
+        RenewalInfo::from_reply(&self.http.fetch(&url, soon()).await?).map(Some)
     }
 
     async fn post(

@@ -23,9 +23,12 @@ pub mod authorization;
 
 pub mod certificate;
 
+pub mod ari;
+
 pub mod client;
 
 pub use account::{Account, ExternalAccount, Registration};
+pub use ari::RenewalInfo;
 pub use authorization::{Authorization, AuthorizationError, AuthorizationStatus};
 pub use certificate::CertificateChain;
 pub use challenge::{Challenge, ChallengeKind, ChallengeStatus, Token, TokenError};

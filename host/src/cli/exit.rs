@@ -7,8 +7,9 @@ use crate::acme::AcmeError;
 use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
 use crate::flow::{
-    AccountUseError, AnswerError, ChoiceError, Dns01Error, Http01Error, IssueError, LeftoversError, MethodError,
-    PersistError, PersistProofError, PlanError, ProofError, TlsAlpn01Error, ZoneFailure, ZoneFault,
+    AccountUseError, AnswerError, ChoiceError, ConnectError, Dns01Error, FinishError, Http01Error, IssueError,
+    LeftoversError, MethodError, PersistError, PersistProofError, PlanError, ProofError, RenewError, RevokeError,
+    TlsAlpn01Error, ZoneFailure, ZoneFault,
 };
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
@@ -44,6 +45,8 @@ pub enum Exit {
     State = 10,
     /// The certificate is there, and records are left behind that `acmite cleanup` has to remove.
     LeftBehind = 11,
+    /// The certificate is there, and a hook failed.
+    HookFailed = 12,
     /// Stopped by a signal.
     Interrupted = 130,
 }
@@ -62,6 +65,7 @@ pub const HELP: &str = "Exit codes:
   9   the CA cannot be reached, or is no ACME CA
   10  the state folder or a file in it cannot be used
   11  records are left behind; `acmite cleanup` and the next run try again
+  12  the certificate is there, and a hook failed; the next `acmite renew` runs it again
   130 stopped by a signal";
 
 impl From<Exit> for std::process::ExitCode {
@@ -90,6 +94,11 @@ impl Failure {
     /// With the message of an error and its causes.
     pub fn of(exit: Exit, error: &(dyn Error + 'static)) -> Self {
         Self::new(exit, chain(error))
+    }
+
+    /// With what it is about in front.
+    pub fn about(self, what: &str) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
     }
 
     fn with(self, remedy: &str) -> Self {
@@ -146,16 +155,56 @@ impl From<CallError> for Failure {
     }
 }
 
+impl From<&RenewError> for Failure {
+    fn from(error: &RenewError) -> Self {
+        let failure = Self::of(renew_exit(error), error);
+        match error.ca() {
+            Some(said) => failure.with(said.remedy()),
+            None => failure,
+        }
+    }
+}
+
+fn renew_exit(error: &RenewError) -> Exit {
+    match error {
+        RenewError::Standing(_) | RenewError::State(_) | RenewError::Lock(_) => Exit::State,
+        RenewError::NotRemembered
+        | RenewError::Renewal(_)
+        | RenewError::Providers(_)
+        | RenewError::Connect(ConnectError::Bundle { .. }) => Exit::Configuration,
+        RenewError::Resolver(_) => Exit::Dns,
+        RenewError::Connect(ConnectError::Ca(error)) => acme_exit(error),
+        RenewError::Issue(error) => issue_exit(error),
+    }
+}
+
+impl From<RevokeError> for Failure {
+    fn from(error: RevokeError) -> Self {
+        let exit = match &error {
+            RevokeError::Ca(error) => acme_exit(error),
+            RevokeError::Account(error) => account_exit(error),
+            RevokeError::NotThere { .. } | RevokeError::NotRemembered { .. } => {
+                Exit::Usage
+            }
+            RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::Key(_) => Exit::State,
+            RevokeError::Connect(ConnectError::Ca(error)) => acme_exit(error),
+            RevokeError::Connect(ConnectError::Bundle { .. }) => Exit::Configuration,
+        };
+        let failure = Self::of(exit, &error);
+        match &error {
+            RevokeError::Ca(said) => failure.with(said.remedy()),
+            _ => failure,
+        }
+    }
+}
+
 impl From<IssueError> for Failure {
     fn from(error: IssueError) -> Self {
         let exit = issue_exit(&error);
         let failure = Self::of(exit, &error);
-        match &error {
-            IssueError::Ca { source, .. } => failure.with(source.remedy()),
-            IssueError::Account(AccountUseError::NotMade(source)) | IssueError::Proof(ProofError::Unread(source)) => {
-                failure.with(source.remedy())
-            }
-            _ => failure,
+        match error.ca() {
+            Some(said) => failure.with(said.remedy()),
+            None => failure,
         }
     }
 }
@@ -184,10 +233,19 @@ fn issue_exit(error: &IssueError) -> Exit {
     match error {
         IssueError::Ca { source, .. } => acme_exit(source),
         IssueError::Account(error) => account_exit(error),
-        IssueError::Store(_) => Exit::State,
         IssueError::Proof(error) => proof_exit(error),
-        IssueError::Leaf(_) | IssueError::WrongCertificate { .. } => Exit::CaRefused,
-        IssueError::Key(_) | IssueError::KeyTask | IssueError::Csr(_) => Exit::Failed,
+        IssueError::Finish(error) => finish_exit(error),
+    }
+}
+
+fn finish_exit(error: &FinishError) -> Exit {
+    match error {
+        FinishError::Ca { source, .. } => acme_exit(source),
+        FinishError::Leaf(_) | FinishError::WrongCertificate { .. } => Exit::CaRefused,
+        FinishError::Key(_) | FinishError::KeyTask | FinishError::Csr(_) => Exit::Failed,
+        FinishError::Store(_) | FinishError::Renewal(_) | FinishError::State(_) | FinishError::KeyDamaged => {
+            Exit::State
+        }
     }
 }
 
@@ -337,6 +395,7 @@ mod tests {
             Exit::CaUnreachable,
             Exit::State,
             Exit::LeftBehind,
+            Exit::HookFailed,
             Exit::Interrupted,
         ] {
             let number = format!("  {:<3} ", exit as u8);

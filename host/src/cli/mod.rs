@@ -14,7 +14,23 @@ pub mod registration;
 
 pub mod publishing;
 
+mod hook_args;
+
 mod issue;
+
+mod view;
+
+mod renew;
+
+mod list;
+
+mod show;
+
+mod revoke;
+
+mod delete;
+
+mod timer;
 
 mod persist;
 
@@ -88,6 +104,13 @@ enum Command {
     Persist(Box<persist::Args>),
     #[command(subcommand)]
     Account(account::Command),
+    Renew(renew::Args),
+    List(list::Args),
+    Show(show::Args),
+    Revoke(revoke::Args),
+    Delete(delete::Args),
+    #[command(subcommand)]
+    Timer(timer::Command),
     Cleanup(cleanup::Args),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -108,6 +131,12 @@ impl Cli {
             Command::Issue(args) => issue::run(*args, &self.global, &printer).await,
             Command::Persist(args) => persist::run(*args, &self.global, &printer).await,
             Command::Account(command) => account::run(command, &self.global, &printer).await,
+            Command::Renew(args) => renew::run(args, &self.global, &printer).await,
+            Command::List(args) => list::run(&args, &self.global, &printer),
+            Command::Show(args) => show::run(&args, &self.global, &printer),
+            Command::Revoke(args) => revoke::run(args, &self.global, &printer).await,
+            Command::Delete(args) => delete::run(&args, &self.global, &printer),
+            Command::Timer(command) => timer::run(&command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,

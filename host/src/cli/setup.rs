@@ -53,9 +53,7 @@ impl CaArgs {
         if !self.staging {
             return Ok(self.server.clone());
         }
-        let known = CAS.iter().find(|(_, url, _)| *url == self.server.as_str());
-        let staging = known.and_then(|(_, _, staging)| Url::parse(staging.as_ref()?).ok());
-        staging.ok_or_else(|| {
+        staging_of(&self.server).ok_or_else(|| {
             let with = CAS.iter().filter(|(.., staging)| staging.is_some()).map(|(name, ..)| *name);
             let with = with.collect::<Vec<_>>().join(", ");
             let server = &self.server;
@@ -80,7 +78,8 @@ impl CaArgs {
     }
 }
 
-fn server(text: &str) -> Result<Url, String> {
+/// A CA by its URL or its known name.
+pub fn server(text: &str) -> Result<Url, String> {
     if text == "buypass" {
         // https://www.buypass.com/products/tls-ssl-certificates/go-ssl, as https-dev/docs#7 quotes it in 2026.
         return Err(format!("Buypass has ended its certificates (October 2025); choose another: {}", ca_names()));
@@ -117,6 +116,12 @@ const CAS: [(&str, &str, Option<&str>); 6] = [
 ];
 
 const LETSENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
+
+/// The server for trials of the CA whose directory is at `server`, where it is known to have one.
+pub fn staging_of(server: &Url) -> Option<Url> {
+    let (.., staging) = CAS.iter().find(|(_, url, _)| *url == server.as_str())?;
+    Url::parse((*staging)?).ok()
+}
 
 /// Opens the state folder that was named, or the default one.
 pub fn open_state(global: &Global) -> Result<StateDir, Failure> {

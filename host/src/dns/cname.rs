@@ -68,8 +68,9 @@ impl Dns {
         }
     }
 
-    /// The target of the CNAME, unless a name that nobody made has the same one: then it is a wildcard's, which a record at
-    /// `name` replaces. One that a DNAME gives differs with each name, and nothing can be put below a DNAME: it counts.
+    /// The target of the CNAME, unless a name that nobody made has the same one: then it is a wildcard's, which a
+    /// record at `name` replaces. One that a DNAME gives differs with each name, and as nothing can be put below a
+    /// DNAME, it is followed.
     async fn owned_cname(&self, zone: &Zone, name: &DnsName, answer: &Message) -> Result<Option<DnsName>, ZoneError> {
         let Some(target) = cname(answer, name) else { return Ok(None) };
         let Some(sibling) = random_sibling(name) else { return Ok(Some(target)) };

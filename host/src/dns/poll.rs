@@ -32,7 +32,7 @@ pub(super) enum Standing {
 }
 
 impl Standing {
-    /// What is known after a round; who once lacked a value stays in the way until it shows all, even if it falls silent.
+    /// What is known after a round; who once lacked a value stays in the way until it shows all, silent or not.
     pub(super) fn after(self, round: Self) -> Self {
         match (&self, &round) {
             (Self::Lacks { .. }, Self::PassedOver { .. }) => self,

@@ -5,7 +5,6 @@ use hickory_proto::rr::RecordType;
 
 use super::answer::{Answer, NameServer, apex_above, cname, cut_below, is_answer};
 use super::memo::lock;
-use super::resolver::Resolver;
 use super::zone::{Dns, Zone, ZoneError, first_good};
 use crate::name::DnsName;
 
@@ -13,7 +12,7 @@ impl Dns {
     /// A zone that holds `name`, perhaps with cuts further down: they show when its servers are asked.
     ///
     /// A resolver keeps a "no" and may take it for all names below (RFC 8020), and a CA may share it. So resolvers are
-    /// asked about names above `name` only, the shortest first, and the rest of the way is asked of authoritative servers.
+    /// asked about names above `name` only, the shortest first, and authoritative servers about the rest of the way.
     pub(super) async fn zone_above(&self, name: &DnsName) -> Result<Zone, ZoneError> {
         if let Some(fixed) = self.0.fixed_zone.as_ref().filter(|fixed| name.is_within(fixed)) {
             return Ok(self.zone_at(fixed.clone(), None).await);
@@ -30,11 +29,8 @@ impl Dns {
                     Some(apex) => top = Some(apex),
                     None => no_such_top = is_top && answer.metadata.response_code == ResponseCode::NXDomain,
                 },
-                Err(answer @ Answer::NoAnswer(_)) => {
-                    return Err(ZoneError::NoResolver { name: candidate, answer });
-                }
                 // One label that cannot be resolved says nothing about the others.
-                Err(answer) => trouble = Some(ZoneError::NoResolver { name: candidate, answer }),
+                Err(answer) => trouble = trouble.or(Some(ZoneError::NoResolver { name: candidate, answer })),
             }
         }
         match (top, trouble) {
@@ -74,10 +70,9 @@ impl Dns {
     ) -> Result<Message, ZoneError> {
         let unanswered = || ZoneError::Unanswered { apex: zone.apex.clone(), name: name.clone(), failed };
         let Some(resolver) = self.0.resolvers.last() else { return Err(unanswered()) };
-        lock(&self.0.asked_before).insert(Resolver::clone(resolver));
+        lock(&self.0.asked_before).insert(resolver.clone());
         let reply = self.ask_resolver(resolver, name, RecordType::CNAME).await;
-        let message = reply.ok().filter(is_answer).ok_or_else(unanswered)?;
-        Ok(message)
+        reply.ok().filter(is_answer).ok_or_else(unanswered)
     }
 }
 
@@ -94,7 +89,7 @@ fn candidates(name: &DnsName) -> Vec<DnsName> {
     above
 }
 
-/// A server that gives up on a circle of CNAMEs says SERVFAIL beside them; one that does not serve the zone says nothing.
+/// A server that gives up on a circle of CNAMEs says SERVFAIL beside them; one without the zone has nothing to say.
 fn is_of_use(message: &Message, apex: &DnsName, name: &DnsName) -> bool {
     let authoritative = is_answer(message) && message.metadata.authoritative;
     authoritative || cname(message, name).is_some() || cut_below(message, apex, name).is_some()

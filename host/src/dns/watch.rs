@@ -85,6 +85,7 @@ impl Watch<'_> {
         self.until_settled(&servers).await
     }
 
+    /// Good once all are complete, or all but those of no use; an error once none is of use or time is up.
     async fn until_settled(&self, servers: &[Server]) -> Result<(), PropagationError> {
         let grace = Instant::now() + GRACE;
         // What is left is for the serial numbers.
@@ -111,6 +112,7 @@ impl Watch<'_> {
         }
     }
 
+    /// Who has given no answer at all by now counts as silent.
     async fn at_the_end(&self, servers: &[Server], mut standings: Vec<Standing>) -> Result<(), PropagationError> {
         for standing in &mut standings {
             if let (Standing::Untried, Some(name)) = (&*standing, self.expected.keys().next()) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::due::Why;
 use crate::dns::PropagationEvent;
 use crate::name::DnsName;
 
@@ -135,6 +136,11 @@ pub enum Event {
         /// The CA's words.
         why: String,
     },
+    /// An order that an earlier run handed in is taken up.
+    Resuming {
+        /// Its URL.
+        url: String,
+    },
     /// The CSR is handed in.
     Finalizing {
         /// The key's type.
@@ -146,6 +152,34 @@ pub enum Event {
         path: PathBuf,
         /// End of its validity, RFC 3339.
         not_after: String,
+    },
+    /// A renewal begins.
+    Renewing {
+        /// Why now.
+        why: Why,
+    },
+    /// Another process is getting the certificate.
+    WaitingForCertificate {
+        /// Its name.
+        name: String,
+    },
+    /// A hook did its work.
+    HookDone {
+        /// When it runs.
+        kind: String,
+        /// As it was written.
+        hook: String,
+        /// What it printed.
+        output: String,
+    },
+    /// A hook failed.
+    HookFailed {
+        /// When it runs.
+        kind: String,
+        /// As it was written.
+        hook: String,
+        /// Why.
+        error: String,
     },
     /// Something the user should know.
     Warning {
@@ -212,6 +246,12 @@ impl fmt::Display for Event {
             Self::OrderingAgain { why } => {
                 write!(f, "the CA did not see what all servers show ({why}); ordering once more")
             }
+            Self::Renewing { why } => write!(f, "renewing: {why}"),
+            Self::Resuming { url } => write!(f, "taking up the order that an earlier run began: {url}"),
+            Self::WaitingForCertificate { name } => write!(f, "another process is getting {name}, waiting"),
+            Self::HookDone { kind, hook, output } if output.is_empty() => write!(f, "{kind} hook done: {hook}"),
+            Self::HookDone { kind, hook, output } => write!(f, "{kind} hook done: {hook}\n{output}"),
+            Self::HookFailed { kind, hook, error } => write!(f, "{kind} hook failed: {hook}: {error}"),
             Self::Finalizing { key_type } => write!(f, "handing in the certificate request ({key_type})"),
             Self::Stored { path, not_after } => write!(f, "stored {}, valid until {not_after}", path.display()),
             Self::Warning { message } => write!(f, "warning: {message}"),

@@ -1,6 +1,8 @@
 //! Which name is proven how; decided before a CA is contacted.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use crate::acme::ChallengeKind;
 use crate::name::{CertName, Host};
@@ -46,6 +48,37 @@ impl Method {
             Host::Ip(_) => !self.kind().is_dns(),
             Host::Dns(_) => !name.is_wildcard() || self.kind().is_dns(),
         }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns01 => f.write_str("dns-01"),
+            Self::DnsAccount01 => f.write_str("dns-account-01"),
+            Self::DnsPersist01 => f.write_str("dns-persist-01"),
+            Self::Standalone => f.write_str("standalone"),
+            Self::Webroot(folder) => write!(f, "webroot:{}", folder.display()),
+            Self::TlsAlpn01 => f.write_str("tls-alpn-01"),
+        }
+    }
+}
+
+impl FromStr for Method {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(folder) = text.strip_prefix("webroot:") {
+            return Ok(Self::Webroot(PathBuf::from(folder)));
+        }
+        let plain = [Self::Dns01, Self::DnsAccount01, Self::DnsPersist01, Self::Standalone, Self::TlsAlpn01];
+        let found = plain.into_iter().find(|method| method.to_string() == text);
+        found.ok_or_else(|| {
+            format!(
+                "{text:?} is no method; use dns-01, dns-account-01, dns-persist-01, standalone, webroot:FOLDER or \
+                 tls-alpn-01"
+            )
+        })
     }
 }
 
@@ -132,6 +165,14 @@ mod tests {
 
     fn name(text: &str) -> CertName {
         CertName::parse(text).expect("a name")
+    }
+
+    #[test]
+    fn a_method_is_written_as_it_is_read() {
+        for text in ["dns-01", "dns-account-01", "dns-persist-01", "standalone", "webroot:/srv/a b", "tls-alpn-01"] {
+            assert_eq!(text.parse::<Method>().map(|method| method.to_string()), Ok(text.to_owned()));
+        }
+        assert!("http-01".parse::<Method>().is_err());
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What acmite does, from names to a stored certificate; how it is shown is decided in `cli`.
 
 mod cancel;
+
+pub mod due;
+
 mod event;
 
 pub mod session;
@@ -25,21 +28,48 @@ pub mod prove;
 
 pub mod leftovers;
 
+pub mod standing;
+
+pub mod clients;
+
+mod suggestions;
+
+pub mod deployers;
+
+pub mod hooks;
+
+pub mod round;
+
 pub mod account;
+
+pub mod request;
+
+pub mod finish;
 
 pub mod issue;
 
+pub mod renew;
+
+pub mod revoke;
+
 pub use account::{AccountSetup, AccountUseError, existing_account, import_account, open_account, roll_key};
 pub use cancel::{Cancel, Canceller, cancellation};
+pub use clients::{Clients, ConnectError};
 pub use dns_persist01::{PersistError, PersistProofError, PersistRecord, PersistRequest, persist};
 pub use dns01::Dns01Error;
 pub use event::Event;
+pub use finish::{FinishError, Issued};
 pub use http01::Http01Error;
-pub use issue::{IssueError, IssueRequest, Issued, issue};
+pub use issue::{IssueError, issue};
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
 pub use method::{Method, MethodError, Methods};
 pub use proof::{AnswerError, ChoiceError};
 pub use prove::{ProofError, ProofOptions};
 pub use publish::{Dns01Options, PlanError, ZoneFailure, ZoneFault};
+pub use renew::{Choice, Outcome, ProviderMaker, RenewError, RenewOptions, RenewReport, RenewRun, renew};
+pub use request::{IssueRequest, Keep};
+pub use revoke::{Reason, RevokeError, Signatory, revoke};
+pub use round::HookRound;
 pub use session::{Instance, ProviderSource, Session, SourceError};
+pub use standing::{Standing, StandingError};
 pub use tls_alpn01::TlsAlpn01Error;

@@ -5,8 +5,8 @@ use super::dns01::{self, Dns01Error};
 use super::event::Event;
 use super::http01::{self, Http01Error};
 use super::method::{Method, Methods};
-use super::proof::{ChoiceError, Chosen, choose, give_up};
-use super::publish::{Dns01Options, chain};
+use super::proof::{AnswerError, ChoiceError, Chosen, choose, give_up};
+use super::publish::{Dns01Options, ZoneFault, chain};
 use super::session::Session;
 use super::tls_alpn01::{self, TlsAlpn01Error};
 use crate::acme::{AccountHandle, AcmeError, AuthorizationStatus, Order};
@@ -141,4 +141,21 @@ pub enum ProofError {
         /// One for each of them.
         failures: Vec<ProofError>,
     },
+}
+
+impl ProofError {
+    /// What the CA said, if that is what failed.
+    pub fn ca(&self) -> Option<&AcmeError> {
+        match self {
+            Self::Unread(error) => Some(error),
+            Self::Dns01(Dns01Error::Zones { failures }) => failures.iter().find_map(|failure| match &failure.fault {
+                ZoneFault::Answer(AnswerError::Ca(error)) => Some(error),
+                _ => None,
+            }),
+            Self::Http01(Http01Error::Answer(AnswerError::Ca(error)))
+            | Self::TlsAlpn01(TlsAlpn01Error::Answer(AnswerError::Ca(error))) => Some(error),
+            Self::Several { failures } => failures.iter().find_map(Self::ca),
+            _ => None,
+        }
+    }
 }

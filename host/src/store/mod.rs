@@ -6,6 +6,8 @@ pub mod foreign_account;
 pub mod journal;
 mod layout;
 pub mod plugin_pins;
+pub mod renewal;
+pub mod renewal_state;
 pub mod zone_lock;
 
-pub use layout::{StateDir, StateDirError};
+pub use layout::{HookKind, StateDir, StateDirError};

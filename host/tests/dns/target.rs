@@ -7,7 +7,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{CNAME, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::world::{Act, Scripted, World, asked, dns, loopback, reply, target};
+use crate::world::{Act, Scripted, World, asked, dns, key, loopback, reply, target};
 
 fn shown(target: &Target) -> (String, String) {
     (target.name.to_string(), target.zone.apex.to_string())
@@ -110,7 +110,7 @@ async fn a_referral_leads_to_the_childs_own_servers_even_where_no_resolver_knows
     let child = "_acme-challenge.www.example.test";
     let store = Store::default();
     store.add_zone(child).unwrap();
-    let _child = Servers::start_at(store, &[loopback(12, world.port())]).await.unwrap();
+    let _child = Servers::start_at(store, &[loopback(12, world.port())], &key()).await.unwrap();
     world.add("example.test", child, RecordType::NS, "ns.child.example.test.");
     world.add("example.test", "ns.child.example.test", RecordType::A, "127.0.0.12");
     let resolver = Scripted::start(loopback(20, world.port()), world.resolver.resolver_addr(), |request| {
@@ -136,6 +136,12 @@ async fn a_label_that_cannot_be_resolved_does_not_end_the_walk() {
         let found = target(&dns(&[resolver.address]), "www.a.example.test").await.unwrap();
         assert_eq!(shown(&found), place("_acme-challenge.www.a.example.test", "a.example.test"));
     }
+    let resolver = Scripted::start(loopback(23, world.port()), world.resolver.resolver_addr(), |request| {
+        if asked(request) == "example.test." { Act::Drop } else { Act::Pass }
+    })
+    .await;
+    let found = target(&dns(&[resolver.address]), "www.a.example.test").await.unwrap();
+    assert_eq!(found.zone.apex.as_str(), "a.example.test");
 }
 
 #[tokio::test]

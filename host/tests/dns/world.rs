@@ -6,12 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use acmite::dns::{Dns, DnsOptions, Target, ZoneError};
-use acmite_lab::dns::{Behaviour, Dns as Servers, Mood, Store};
+use acmite_lab::dns::{Behaviour, Dns as Servers, Mood, Store, TsigAlgorithm, TsigKey};
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::RecordType;
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+
+/// A key for updates, which no test here sends.
+pub(crate) fn key() -> TsigKey {
+    TsigKey::generate(TsigAlgorithm::default()).unwrap()
+}
 
 pub(crate) struct World {
     pub(crate) store: Store,
@@ -32,10 +37,10 @@ impl World {
         }
         // The port that is free at the first address may be taken at the others.
         for _ in 0..32 {
-            let resolver = Servers::start(store.clone(), 1).await.unwrap();
+            let resolver = Servers::start(store.clone(), 1, &key()).await.unwrap();
             let port = resolver.resolver_addr().port();
             let addresses: Vec<_> = (1..=servers).map(|number| loopback(number + 1, port)).collect();
-            if let Ok(servers) = Servers::start_at(store.clone(), &addresses).await {
+            if let Ok(servers) = Servers::start_at(store.clone(), &addresses, &key()).await {
                 return Self { store, resolver, servers };
             }
         }

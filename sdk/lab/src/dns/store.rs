@@ -137,6 +137,27 @@ impl Store {
         Ok(removed)
     }
 
+    /// Changes a zone in one step, with the last number given so far; `None` if there is no such zone.
+    pub(super) fn edit<E>(
+        &self,
+        origin: &Name,
+        change: impl FnOnce(&mut Vec<Entry>, &mut u64) -> Result<bool, E>,
+    ) -> Option<Result<(), E>> {
+        let mut inner = self.lock();
+        let mut last_id = inner.last_id;
+        let mut refused = None;
+        let known = inner.change(&key(origin), |entries| match change(entries, &mut last_id) {
+            Ok(changed) => changed,
+            Err(error) => {
+                refused = Some(error);
+                false
+            }
+        });
+        inner.last_id = last_id;
+        known.ok()?;
+        Some(refused.map_or(Ok(()), Err))
+    }
+
     /// The zone `name` belongs to (longest suffix) as seen `delay` late and never later than `until`.
     pub(super) fn view(&self, name: &Name, delay: Duration, until: Option<Instant>) -> Option<View> {
         let now = Instant::now();
