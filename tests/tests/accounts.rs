@@ -138,10 +138,11 @@ fn certbots_account_is_taken_over_and_given_back() {
     let imported = world.account("import").args([&theirs]).run().expect_code(0);
     world.issue();
     let given = tempfile::tempdir().expect("a folder");
-    let to = given.path().join("config/accounts").join(theirs.parent().expect("a folder").strip_prefix(
-        folder.path().join("config/accounts"),
-    ).expect("within"));
-    world.account("export --format certbot --to").args([&to]).run().expect_code(0);
+    let to = given
+        .path()
+        .join("config/accounts")
+        .join(theirs.parent().expect("a folder").strip_prefix(folder.path().join("config/accounts")).expect("within"));
+    world.account("export --format certbot").args(["--to".as_ref(), to.as_os_str()]).run().expect_code(0);
     let shown = certbot(&["show_account"], given.path());
     assert!(shown.contains(&url(&imported)), "{shown}");
 }
@@ -164,7 +165,7 @@ fn legos_account_is_taken_over() {
     let account = std::fs::read_to_string(theirs.join("account.json")).expect("an account");
     assert!(account.contains(&url(&imported)), "{said}");
     let given = tempfile::tempdir().expect("a folder");
-    world.account("export --format lego --to").args([given.path()]).run().expect_code(0);
+    world.account("export --format lego").args(["--to".as_ref(), given.path().as_os_str()]).run().expect_code(0);
     let again = tempfile::tempdir().expect("a folder");
     let exported = account_folder(given.path(), "account.json");
     let state = again.path().join("state");

@@ -67,11 +67,19 @@ pub async fn revoke(
         }
         Signatory::Account => {
             let named = standing.renewal.as_ref().and_then(|renewal| renewal.account.as_deref());
-            let account = existing_account(&client, &AccountStore::new(state, server, named)).await?;
+            let account =
+                existing_account(&client, &AccountStore::new(state, server, named)).await.map_err(no_account)?;
             account.revoke(&leaf.der, reason).await.map_err(|error| RevokeError::Ca(Box::new(error)))?;
         }
     }
     Ok(leaf)
+}
+
+fn no_account(error: AccountUseError) -> RevokeError {
+    match error {
+        AccountUseError::NoAccount { server } => RevokeError::NoAccount { server: server.to_string() },
+        other => other.into(),
+    }
 }
 
 fn certificate_key(state: &StateDir, name: &str) -> Result<AccountKey, RevokeError> {
@@ -84,6 +92,12 @@ fn certificate_key(state: &StateDir, name: &str) -> Result<AccountKey, RevokeErr
 /// Why a certificate is not revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
+    /// No account.
+    #[error("there is no account at {server}; give --with-certificate-key")]
+    NoAccount {
+        /// The CA's directory.
+        server: String,
+    },
     /// Nothing is live.
     #[error("there is no certificate {name:?}; `acmite list` shows those there are")]
     NotThere {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::secure_file::{SecureReadError, SecureWriteError, create_private_dir, read_private, write_whole};
+use crate::secure_file::{SecureWriteError, create_private_dir, write_whole};
 
 /// An account's key as another client keeps it.
 pub enum ForeignKey {
@@ -24,13 +24,19 @@ pub enum ForeignKey {
 pub fn read_key(folder: &Path) -> Result<ForeignKey, ForeignAccountError> {
     let certbot = folder.join("private_key.json");
     if certbot.is_file() {
-        let bytes = read_private(&certbot)?;
+        let bytes = read(&certbot)?;
         let parsed = serde_json::from_slice(&bytes);
         return parsed.map(ForeignKey::Jwk).map_err(|_| ForeignAccountError::Damaged { path: certbot });
     }
     let path = lego_key(folder)?;
-    let text = String::from_utf8(read_private(&path)?.to_vec());
+    let text = String::from_utf8(read(&path)?.to_vec());
     text.map(|text| ForeignKey::Pem(Zeroizing::new(text))).map_err(|_| ForeignAccountError::Damaged { path })
+}
+
+/// Without a look at its mode: lego leaves keys at 0644, in folders of 0700.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ForeignAccountError> {
+    let bytes = fs::read(path).map(Zeroizing::new);
+    bytes.map_err(|source| ForeignAccountError::Unreadable { path: path.to_owned(), source })
 }
 
 fn lego_key(folder: &Path) -> Result<PathBuf, ForeignAccountError> {
@@ -40,19 +46,20 @@ fn lego_key(folder: &Path) -> Result<PathBuf, ForeignAccountError> {
     keys.next().ok_or_else(unknown)
 }
 
-/// Writes an account for certbot below the folder of its accounts at the CA; gives its own folder, which certbot wants
-/// named by the MD5 of the public key's PEM.
+/// Writes an account for certbot below the folder of its accounts at the CA, as made at `now` (RFC 3339, UTC); gives its
+/// own folder, which certbot wants named by the MD5 of the public key's PEM.
 pub fn write_certbot(
     accounts: &Path,
     public_pem: &str,
     private_jwk: &Value,
     url: &Url,
+    now: &str,
 ) -> Result<PathBuf, ForeignAccountError> {
     let folder = accounts.join(HEXLOWER.encode(&Md5::digest(public_pem.as_bytes())));
     let write = |name: &str, content: &Value| write_new(&folder.join(name), content.to_string().as_bytes());
     create_private_dir(&folder)?;
     write("private_key.json", private_jwk)?;
-    write("meta.json", &json!({}))?;
+    write("meta.json", &json!({"creation_dt": now, "creation_host": "acmite"}))?;
     write("regr.json", &json!({"body": {}, "uri": url.as_str()}))?;
     Ok(folder)
 }
@@ -110,8 +117,13 @@ pub enum ForeignAccountError {
         path: PathBuf,
     },
     /// A file may not be read.
-    #[error("the account cannot be read")]
-    Read(#[from] SecureReadError),
+    #[error("cannot read {}; check that this user may", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A file cannot be written.
     #[error("the account cannot be written")]
     Write(#[from] SecureWriteError),
@@ -129,7 +141,7 @@ mod tests {
     fn what_is_written_is_found_again_and_never_overwritten() {
         let folder = tempfile::tempdir().expect("a folder");
         let jwk = json!({"kty": "EC"});
-        let certbot = write_certbot(folder.path(), "PEM", &jwk, &url()).expect("written");
+        let certbot = write_certbot(folder.path(), "PEM", &jwk, &url(), "2026-01-01T00:00:00Z").expect("written");
         // echo -n PEM | md5sum
         assert_eq!(certbot.file_name().expect("a name"), "c888957bb6d2fe3bdac6000656d3e2fe");
         assert!(matches!(read_key(&certbot), Ok(ForeignKey::Jwk(read)) if read == jwk));

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::super::exit::{Exit, Failure};
 use super::super::printer::Printer;
@@ -48,7 +50,8 @@ pub(super) fn run(args: &Args, global: &Global, printer: &Printer) -> Result<Exi
     let folder = match args.format {
         Format::Certbot => {
             let jwk = key.to_private_jwk().map_err(AccountUseError::AccountKey)?;
-            write_certbot(&args.to, &key.public_pem(), &jwk, &url)?
+            let now = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            write_certbot(&args.to, &key.public_pem(), &jwk, &url, &now.format(&Rfc3339).unwrap_or_default())?
         }
         Format::Lego => write_lego(&args.to, &key_pem, &contacts, &url)?,
     };
