@@ -17,8 +17,12 @@ struct World {
 }
 
 fn world() -> Option<World> {
+    world_with(&Options::default())
+}
+
+fn world_with(options: &Options) -> Option<World> {
     let server = bind("hmac-sha256")?;
-    let ca = pebble(Version::Newest, server.address, &Options::default())?;
+    let ca = pebble(Version::Newest, server.address, options)?;
     Some(World { scene: Scene::rfc2136(&server), _server: server, ca })
 }
 
@@ -106,6 +110,24 @@ fn openssl_key(path: &Path) {
 fn private(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("changed");
+}
+
+#[test]
+fn an_account_is_bound_to_the_key_that_the_ca_gave_and_not_made_without() {
+    let mut options = Options::default();
+    let mac = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+    options.more.insert("externalAccountBindingRequired".into(), true.into());
+    options.more.insert("externalAccountMACKeys".into(), serde_json::json!({"kid-1": mac}));
+    let Some(world) = world_with(&options) else { return };
+    let refused = world.scene.issue(&world.ca).names(["example.test"]).run().expect_code(2);
+    assert!(refused.stderr.contains("--eab-kid"), "{refused}");
+    let file = world.scene.folder().join("mac");
+    for (text, code) in [(mac.replace('z', "y"), 5), (mac.to_owned(), 0)] {
+        std::fs::write(&file, text).expect("written");
+        private(&file);
+        let run = world.scene.issue(&world.ca).args(["--eab-kid", "kid-1", "--eab-hmac-key-file"]).args([&file]);
+        run.names(["example.test"]).run().expect_code(code);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 
 use acmite_tests::acmite::Acmite;
 use acmite_tests::bind::bind_zones;
@@ -165,6 +166,16 @@ fn a_lasting_record_is_published_once_and_issuing_touches_no_dns_then() {
     }
     assert_eq!((before, updates()), (1, 1));
     assert_eq!(world.server.all_txt("example.test"), published);
+}
+
+#[test]
+fn the_end_of_validity_is_the_one_that_was_asked_for() {
+    let Some(world) = world() else { return };
+    let date = Command::new("date").args(["-u", "-d", "+2 days", "+%Y-%m-%dT00:00:00Z"]).output().expect("a date");
+    let end = String::from_utf8(date.stdout).expect("text").trim().to_owned();
+    let run = world.standalone().args(["--json", "--not-after", &end]).names(["a.example.test"]);
+    let issued = run.run().expect_code(0).events().pop().expect("a result");
+    assert_eq!(issued["not_after"], end);
 }
 
 #[test]

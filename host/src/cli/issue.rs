@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
@@ -15,7 +16,7 @@ use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
 use super::publishing::PublishArgs;
 use super::registration::RegistrationArgs;
-use super::setup::{CaArgs, DnsArgs, absolute, on_signals, open_state};
+use super::setup::{CaArgs, DnsArgs, absolute, moment, on_signals, open_state};
 use crate::acme::AcmeClient;
 use crate::flow::{self, Event, HookRound, IssueRequest, Issued, Session, Standing};
 use crate::name::CertName;
@@ -65,6 +66,9 @@ pub(super) struct Args {
     /// One of the profiles that the CA offers
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// End of this certificate's validity, where the CA takes one, as 2027-01-31T00:00:00Z; renewals have the CA's own
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    not_after: Option<OffsetDateTime>,
     /// Take the chain with an issuer of this common name, where the CA offers several
     #[arg(long, value_name = "NAME")]
     preferred_chain: Option<String>,
@@ -79,6 +83,7 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     let mut request = IssueRequest::new(&state, &certificate, renewal.clone())
         .map_err(|error| Failure::of(Exit::Configuration, &error))?;
     request.order.replaces = replaced(&state, &request);
+    request.order.not_after = args.not_after.and_then(|end| end.format(&Rfc3339).ok());
     let providers = Providers::new(&state, &args.providers)?;
     providers.open_all()?;
     let dns = args.dns.open()?;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde_json::json;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::Global;
 use super::exit::{Exit, Failure};
@@ -12,7 +11,7 @@ use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
 use super::publishing::PublishArgs;
 use super::registration::RegistrationArgs;
-use super::setup::{CaArgs, DnsArgs, on_signals, open_state};
+use super::setup::{CaArgs, DnsArgs, moment, on_signals, open_state};
 use crate::acme::AcmeClient;
 use crate::flow::{self, Event, PersistRecord, PersistRequest, Session};
 use crate::name::CertName;
@@ -76,8 +75,4 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     let json = json!({"event": "persisted", "records": records.iter().map(shown).collect::<Vec<_>>()});
     printer.result(&text.join("\n"), &json);
     Ok(Exit::Done)
-}
-
-fn moment(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "give a time as 2027-01-31T00:00:00Z".to_owned())
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use super::Global;
@@ -174,6 +176,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: u64 = number.parse().map_err(|_| "give seconds, or a number with s, m or h")?;
     Ok(Duration::from_secs(number.saturating_mul(factor)))
+}
+
+/// A moment as RFC 3339 writes it.
+pub fn moment(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "give a time as 2027-01-31T00:00:00Z".to_owned())
 }
 
 /// A path that means the same in another process.

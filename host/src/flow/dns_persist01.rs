@@ -3,7 +3,6 @@
 
 use futures_util::future::join_all;
 
-use super::event::Event;
 use super::method::{Method, Methods};
 use super::proof::{AnswerError, ChoiceError, Chosen, answer, choose, give_up};
 use super::publish::{Batch, Dns01Options, PlanError, Publisher, Wanted, ZoneFailure, chain, plan};
@@ -39,7 +38,7 @@ pub async fn persist(
     account: &AccountHandle,
     request: &PersistRequest,
 ) -> Result<Vec<PersistRecord>, PersistError> {
-    let wanted = records(session, account, request).await?;
+    let wanted = records(account, request).await?;
     let batches = plan(session, &wanted).await?;
     let published = batches.iter().map(|batch| publish(session, &request.dns, batch));
     let failures: Vec<ZoneFailure> = join_all(published).await.into_iter().filter_map(Result::err).collect();
@@ -67,11 +66,7 @@ async fn publish(session: &Session<'_>, options: &Dns01Options, batch: &Batch) -
 }
 
 /// Asks the CA, by an order that is given up again, what it calls itself in such records.
-async fn records(
-    session: &Session<'_>,
-    account: &AccountHandle,
-    request: &PersistRequest,
-) -> Result<Vec<Wanted>, PersistError> {
+async fn records(account: &AccountHandle, request: &PersistRequest) -> Result<Vec<Wanted>, PersistError> {
     let options = OrderOptions { profile: request.profile.clone(), ..OrderOptions::default() };
     let order = account.new_order(&request.names, options).await.map_err(PersistError::Ca)?;
     let authorizations = account.authorizations(&order).await.map_err(PersistError::Ca)?;
@@ -79,7 +74,6 @@ async fn records(
     let chosen = choose(&authorizations, &methods).map_err(PersistError::from);
     let made = chosen.and_then(|chosen| merged(account, &chosen, request.until));
     give_up(account, &authorizations).await;
-    session.tell(Event::Authorizations { pending: 0, valid: authorizations.len() });
     made
 }
 
