@@ -10,7 +10,7 @@
 //! 1 acme/      problem jws http directory account order authorization certificate client
 //! 1 dns/       transport zone propagation
 //! 1 pki/       key csr leaf trust
-//! 1 plugin/    field wire tree template manifest guard scrub secret bindings limits address overrides dns_update told http call engine inspect bundled cache loader provider
+//! 1 plugin/    field wire tree template manifest guard scrub secret bindings limits address overrides dns_update told http call engine compile inspect bundled cache loader provider
 //! 1 store/     layout journal account certificate zone_lock plugin_pins
 //! 0            name backoff secure_file
 //! ```

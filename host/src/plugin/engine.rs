@@ -60,14 +60,48 @@ pub enum EngineError {
 mod tests {
     use super::*;
 
+    fn compiles(text: &str) -> bool {
+        let bytes = wat::parse_str(text).expect("valid text");
+        new_engine().expect("an engine").precompile_component(&bytes).is_ok()
+    }
+
+    fn module(inside: &str) -> String {
+        format!("(component (core module {inside}))")
+    }
+
     #[test]
-    fn threads_and_memory64_are_not_accepted() {
-        let engine = new_engine().expect("an engine");
-        for text in ["(module (memory 1 1 shared))", "(module (memory i64 1))"] {
-            let module = wat::parse_str(text).expect("valid text");
-            assert!(engine.precompile_module(&module).is_err(), "{text} was compiled");
+    fn what_no_provider_needs_is_not_accepted() {
+        for inside in [
+            "(memory 1 1 shared)",
+            "(memory i64 1)",
+            "(table i64 1 funcref)",
+            "(tag)",
+            "(func (param exnref))",
+            "(type (struct))",
+            "(func (param anyref))",
+            "(func $f return_call $f)",
+            "(func (result v128) v128.const i64x2 0 0 v128.const i64x2 0 0 i8x16.relaxed_swizzle)",
+            "(memory 1 (pagesize 1))",
+            "(type $f (func)) (type (cont $f))",
+            "(func (param i64 i64) (result i64 i64) local.get 0 local.get 1 i64.mul_wide_s)",
+        ] {
+            assert!(!compiles(&module(inside)), "{inside} was compiled");
         }
-        let plain = wat::parse_str("(module (memory 1))").expect("valid text");
-        assert!(engine.precompile_module(&plain).is_ok());
+        for inside in ["(memory 1)", "(memory 1) (memory 1)", "(func (result v128) v128.const i64x2 0 0)"] {
+            assert!(compiles(&module(inside)), "{inside} was refused");
+        }
+    }
+
+    #[test]
+    fn asynchronous_components_are_not_accepted() {
+        for text in [
+            "(component (type (future u8)))",
+            "(component (type (stream u8)))",
+            "(component (core func (canon task.return)))",
+            "(component (import \"f\" (func async)))",
+        ] {
+            assert!(!compiles(text), "{text} was compiled");
+        }
+        assert!(compiles("(component (type (list u8)))"));
     }
 }

@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 use crate::plugin::address::{self, FilteredResolver, Origin, OriginError};
 use crate::plugin::guard::{Admitted, CapturePlace, Fill, Guard, SinkPlace};
 use crate::plugin::limits;
-use crate::plugin::manifest::Manifest;
+use crate::plugin::manifest::{FillError, Manifest};
 use crate::plugin::overrides::OriginOverrides;
 use crate::plugin::secret::{Class, Secrets};
-use crate::plugin::tree;
+use crate::plugin::tree::{self, Format};
 use crate::plugin::wire::{GuestRequest, UNRESERVED};
 
 /// The connections of one provider instance, shared by its calls.
@@ -46,7 +46,7 @@ impl Wire {
         let mut gates = BTreeMap::new();
         let mut user_typed_hosts = HashSet::new();
         for (id, spec) in &manifest.origins {
-            let url = fill_settings(&spec.url, settings);
+            let url = spec.filled(settings).map_err(|source| WireError::Setting { id: id.clone(), source })?;
             let mut origin = address::parse_origin(&url, spec.user_typed)
                 .map_err(|source| WireError::Origin { id: id.clone(), source })?;
             if let Some(mock) = overrides.replaced(&manifest.id, id, &origin.url) {
@@ -178,6 +178,7 @@ struct Prepared {
     url: Zeroizing<String>,
     headers: HeaderMap,
     body: Option<Vec<u8>>,
+    reply_limit: usize,
 }
 
 fn prepare(wire: &Wire, secrets: &mut Secrets, admitted: &Admitted) -> Result<Prepared, String> {
@@ -189,8 +190,7 @@ fn prepare(wire: &Wire, secrets: &mut Secrets, admitted: &Admitted) -> Result<Pr
         match &sink.place {
             SinkPlace::Header(name) => insert_header(&mut headers, name, &value)?,
             SinkPlace::Cookie(name) => {
-                let cookie = Zeroizing::new([name.as_bytes(), b"=", value.as_slice()].concat());
-                insert_header(&mut headers, "cookie", &cookie)?;
+                insert_cookie(&mut headers, name, &value)?;
             }
             SinkPlace::Query(name) => query.push((name.clone(), text_of(&value, &sink.text)?.to_owned())),
             SinkPlace::Body(path) => {
@@ -205,9 +205,13 @@ fn prepare(wire: &Wire, secrets: &mut Secrets, admitted: &Admitted) -> Result<Pr
     if body.as_ref().is_some_and(|body| body.len() > REQUEST_BODY_BYTES) {
         return Err(format!("the body is larger than {REQUEST_BODY_BYTES} bytes"));
     }
+    if let (Some(content_type), Some(_)) = (content_type(admitted.body_format), &body) {
+        headers.insert(reqwest::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
     let url = wire.url(admitted, &encode_query(&query)).ok_or("the manifest lacks the origin")?;
     let method = reqwest::Method::from_bytes(admitted.method.as_bytes()).map_err(|_| "the method is not valid")?;
-    Ok(Prepared { origin: admitted.origin.clone(), method, url: Zeroizing::new(url), headers, body })
+    let (origin, url, reply_limit) = (admitted.origin.clone(), Zeroizing::new(url), admitted.reply_limit);
+    Ok(Prepared { origin, method, url, headers, body, reply_limit })
 }
 
 fn plain_headers(admitted: &Admitted) -> Result<HeaderMap, String> {
@@ -217,11 +221,18 @@ fn plain_headers(admitted: &Admitted) -> Result<HeaderMap, String> {
         let value = HeaderValue::from_str(value).map_err(|_| format!("the value of header {name} is not valid"))?;
         headers.insert(name, value);
     }
-    if let (Some(content_type), Some(_)) = (admitted.content_type, &admitted.body) {
-        headers.insert(reqwest::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    }
     headers.insert(reqwest::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)
+}
+
+/// A signature may cover it, so it is always exactly this.
+fn content_type(format: Format) -> Option<&'static str> {
+    match format {
+        Format::Json => Some("application/json"),
+        Format::Xml => Some("application/xml"),
+        Format::Form => Some("application/x-www-form-urlencoded"),
+        Format::Text => None,
+    }
 }
 
 fn fill(secrets: &mut Secrets, admitted: &Admitted, sink: &str, fill: &Fill) -> Result<Zeroizing<Vec<u8>>, String> {
@@ -248,6 +259,16 @@ fn insert_header(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<()
     Ok(())
 }
 
+fn insert_cookie(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<(), String> {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b';' | b',' | b'"' | b'\\');
+    if !value.iter().all(plain) {
+        return Err(format!("the secret for cookie {name} has bytes no cookie takes"));
+    }
+    let earlier = headers.get("cookie").map(|line| [line.as_bytes(), b"; "].concat()).unwrap_or_default();
+    let line = Zeroizing::new([earlier.as_slice(), name.as_bytes(), b"=", value].concat());
+    insert_header(headers, "cookie", &line)
+}
+
 fn text_of<'a>(value: &'a [u8], sink: &str) -> Result<&'a str, String> {
     std::str::from_utf8(value).map_err(|_| format!("the secret for {sink} is not text"))
 }
@@ -264,6 +285,7 @@ struct RawReply {
 }
 
 async fn exchange(client: &reqwest::Client, prepared: Prepared) -> Result<RawReply, SendError> {
+    let limit = prepared.reply_limit;
     let mut builder = client.request(prepared.method, prepared.url.as_str()).headers(prepared.headers);
     if let Some(body) = prepared.body {
         builder = builder.body(body);
@@ -276,8 +298,8 @@ async fn exchange(client: &reqwest::Client, prepared: Prepared) -> Result<RawRep
     let mut chunks = response.bytes_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|error| SendError::Unanswered(causes(&error.without_url())))?;
-        if body.len() + chunk.len() > REPLY_BYTES {
-            return Err(SendError::Unanswered(format!("the reply is larger than {REPLY_BYTES} bytes")));
+        if body.len() + chunk.len() > limit {
+            return Err(SendError::Unanswered(format!("the reply is larger than {limit} bytes")));
         }
         body.extend_from_slice(&chunk);
     }
@@ -315,10 +337,10 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 fn receive(guard: &mut Guard, secrets: &mut Secrets, admitted: &Admitted, reply: RawReply) -> Result<Reply, SendError> {
-    let mut body = reply.body;
-    if body.len() > admitted.reply_limit {
-        return Err(SendError::Unanswered(format!("the reply is larger than {} bytes", admitted.reply_limit)));
+    if reply.status == UNAUTHORIZED {
+        reject_captures(secrets, admitted);
     }
+    let mut body = reply.body;
     let mut hidden_headers: Vec<String> = HIDDEN_HEADERS.iter().map(|&name| name.to_owned()).collect();
     for capture in &admitted.captures {
         let value = cut_capture(&capture.place, &reply.headers, &mut body, admitted, &mut hidden_headers);
@@ -341,6 +363,15 @@ fn receive(guard: &mut Guard, secrets: &mut Secrets, admitted: &Admitted, reply:
         .map(|(name, value)| (name.to_string(), scrubber.text(&String::from_utf8_lossy(value.as_bytes()))))
         .collect();
     Ok(Reply { status: reply.status, headers, body: scrubber.bytes(&body) })
+}
+
+/// A token kept for the run may have ended; the guest sees that it has none and asks for another.
+fn reject_captures(secrets: &mut Secrets, admitted: &Admitted) {
+    for sink in &admitted.sinks {
+        if let Fill::Template(template) = &sink.fill {
+            secrets.reject(template);
+        }
+    }
 }
 
 fn cut_capture(
@@ -372,10 +403,10 @@ fn cookie_value(line: &HeaderValue, name: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 const HIDDEN_HEADERS: [&str; 8] =
     ["set-cookie", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-authenticate"];
+const UNAUTHORIZED: u16 = 401;
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 const HEADER_BLOCK_BYTES: usize = 32 * 1024;
 const REQUEST_BODY_BYTES: usize = 1024 * 1024;
-const REPLY_BYTES: usize = 64 * 1024 * 1024;
 
 /// A reply as the guest may see it.
 #[derive(Clone, Debug)]
@@ -407,6 +438,14 @@ pub enum WireError {
         /// Why not.
         source: OriginError,
     },
+    /// An origin lacks a setting, or a setting reaches beyond its place.
+    #[error("the origin {id:?} is not complete")]
+    Setting {
+        /// Its id in the manifest.
+        id: String,
+        /// What is wrong.
+        source: FillError,
+    },
     /// The HTTP client could not be set up.
     #[error("could not set up the HTTP client")]
     Client {
@@ -414,3 +453,6 @@ pub enum WireError {
         source: reqwest::Error,
     },
 }
+
+#[cfg(test)]
+mod tests;

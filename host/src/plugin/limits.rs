@@ -21,6 +21,13 @@ pub const HOSTCALL_FUEL: usize = 8 * 1024 * 1024;
 /// Component handles a guest may hold.
 pub const HANDLES: usize = 1000;
 
+/// Bytes of the largest component.
+pub const COMPONENT_BYTES: usize = 16 * 1024 * 1024;
+/// Processor time for compiling a component from outside.
+pub const COMPILE_TIME: Duration = Duration::from_secs(60);
+/// Bytes of address space for compiling a component from outside.
+pub const COMPILE_MEMORY: u64 = 2 * 1024 * 1024 * 1024;
+
 /// Requests that a call with this many records may make.
 pub fn requests(records: usize) -> usize {
     64 + 4 * records

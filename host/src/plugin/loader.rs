@@ -1,12 +1,15 @@
 //! From the bytes of a component to code that can run.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::plugin::cache::{self, CompiledCache};
+use crate::plugin::compile::{CompileError, Compiler};
 use crate::plugin::inspect::{InspectError, Inspected, inspect};
+use crate::plugin::limits::COMPONENT_BYTES;
 
 /// A component that was checked and compiled.
 pub struct Loaded {
@@ -23,24 +26,30 @@ pub struct Loaded {
 pub struct Loader {
     engine: Engine,
     cache: Option<CompiledCache>,
+    compiler: Compiler,
 }
 
 impl Loader {
-    /// Compiles on `engine` and keeps the code in `cache`, if there is one.
+    /// Compiles on `engine`, in this process, and keeps the code in `cache`, if there is one.
     pub fn new(engine: Engine, cache: Option<CompiledCache>) -> Self {
-        Self { engine, cache }
+        Self { engine, cache, compiler: Compiler::InProcess }
+    }
+
+    /// Compiles elsewhere.
+    pub fn with_compiler(self, compiler: Compiler) -> Self {
+        Self { compiler, ..self }
     }
 
     /// Reads a file once: the bytes that are checked are those that are compiled.
     pub fn load_file(&self, path: &Path) -> Result<Loaded, LoadError> {
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+        let bytes = read_capped(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
         self.load(&bytes, &path.display().to_string())
     }
 
     /// Checks and compiles a component; `source` names it in errors.
     pub fn load(&self, bytes: &[u8], source: &str) -> Result<Loaded, LoadError> {
-        if bytes.len() > MAX_COMPONENT_BYTES {
-            return Err(LoadError::TooLarge { plugin: source.to_owned(), bytes: bytes.len() });
+        if bytes.len() > COMPONENT_BYTES {
+            return Err(LoadError::TooLarge { plugin: source.to_owned() });
         }
         let inspected =
             inspect(bytes).map_err(|error| LoadError::NotAProvider { plugin: source.to_owned(), source: error })?;
@@ -56,18 +65,26 @@ impl Loader {
     }
 
     fn compile(&self, bytes: &[u8], inspected: &Inspected) -> Result<Component, LoadError> {
-        let failed = |source| LoadError::NotCompiled { plugin: inspected.manifest.id.clone(), source };
-        let code = self.engine.precompile_component(bytes).map_err(failed)?;
+        let plugin = || inspected.manifest.id.clone();
+        let code = self
+            .compiler
+            .compile(&self.engine, bytes)
+            .map_err(|source| LoadError::NotCompiled { plugin: plugin(), source })?;
         if let Some(cache) = &self.cache
             && let Err(error) = cache.save(&self.engine, &inspected.sha256, &code)
         {
             tracing::warn!(%error, "compiled code could not be kept; it will be compiled again");
         }
-        cache::deserialize(&self.engine, &code).map_err(failed)
+        cache::deserialize(&self.engine, &code).map_err(|source| LoadError::NotLoaded { plugin: plugin(), source })
     }
 }
 
-const MAX_COMPONENT_BYTES: usize = 16 * 1024 * 1024;
+/// No more than shows that it is too much: a device or FIFO has no end.
+fn read_capped(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(COMPONENT_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// Why a component cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -81,12 +98,10 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// Larger than any provider.
-    #[error("the plugin {plugin} has {bytes} bytes, more than {MAX_COMPONENT_BYTES}; is it the right file?")]
+    #[error("the plugin {plugin} has more than {COMPONENT_BYTES} bytes; is it the right file?")]
     TooLarge {
         /// The component.
         plugin: String,
-        /// Its size.
-        bytes: usize,
     },
     /// It is no provider for this host.
     #[error("could not use the plugin {plugin}: {source}")]
@@ -101,7 +116,29 @@ pub enum LoadError {
     NotCompiled {
         /// The provider.
         plugin: String,
+        /// Why not.
+        source: CompileError,
+    },
+    /// Its code does not run here.
+    #[error("could not load the code of plugin {plugin}; the compiler may be of another version of acmite")]
+    NotLoaded {
+        /// The provider.
+        plugin: String,
         /// What wasmtime said.
         source: wasmtime::Error,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_end_is_not_read_to_its_end() {
+        let loader = Loader::new(crate::plugin::engine::new_engine().expect("an engine"), None);
+        let error = loader.load_file(Path::new("/dev/zero")).err().expect("too large");
+        assert!(matches!(error, LoadError::TooLarge { .. }), "{error}");
+        let error = loader.load_file(Path::new("/nowhere")).err().expect("no file");
+        assert!(matches!(error, LoadError::Unreadable { .. }), "{error}");
+    }
 }

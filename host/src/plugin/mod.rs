@@ -3,6 +3,7 @@
 pub mod address;
 pub mod bundled;
 pub mod cache;
+pub mod compile;
 pub mod dns_update;
 pub mod engine;
 pub mod field;

@@ -11,10 +11,14 @@ pub enum Piece {
     Path(String),
     /// `{query:x}`: a query pair.
     Query(String),
+    /// `{header:x}`: a header that the guest set, in lower case.
+    Header(String),
     /// `{body:/a/b}`: a leaf of the body.
     Body(String),
-    /// `{/a/b}`: a leaf of the row in hand.
+    /// `{/a/b}`: a leaf of the row in hand; empty for `{/}`, the row itself.
     Row(String),
+    /// `{/a/b|/prefix/}`: a place without this prefix, where it has it.
+    Stripped(Box<Piece>, String),
     /// `{zone}`: the zone of the call.
     Zone,
     /// `{name}`: the name in hand, in `form`.
@@ -49,13 +53,18 @@ impl FromStr for Template {
 }
 
 fn piece(place: &str) -> Option<Piece> {
+    if let Some((inner, prefix)) = place.split_once('|') {
+        return Some(Piece::Stripped(Box::new(piece(inner)?), prefix.to_owned()));
+    }
     Some(match place.split_once(':') {
         Some(("path", name)) => Piece::Path(name.to_owned()),
         Some(("query", name)) => Piece::Query(name.to_owned()),
+        Some(("header", name)) => Piece::Header(name.to_ascii_lowercase()),
         Some(("body", path)) if path.starts_with('/') => Piece::Body(path.to_owned()),
         Some(_) => return None,
         None if place == "zone" => Piece::Zone,
         None if place == "name" => Piece::Name,
+        None if place == "/" => Piece::Row(String::new()),
         None if place.starts_with('/') => Piece::Row(place.to_owned()),
         None => Piece::Setting(place.strip_prefix('=')?.to_owned()),
     })
@@ -66,19 +75,27 @@ impl Template {
     pub fn render(&self, lookup: &dyn Fn(&Piece) -> Vec<String>) -> Vec<String> {
         let mut texts = vec![String::new()];
         for piece in &self.0 {
-            let values = match piece {
-                Piece::Literal(text) => vec![text.clone()],
-                place => lookup(place),
-            };
+            let values = piece_values(piece, lookup);
             texts = texts.iter().flat_map(|text| values.iter().map(move |value| format!("{text}{value}"))).collect();
         }
         texts
     }
 
+    /// Its places, prefixes aside.
+    pub fn places(&self) -> impl Iterator<Item = &Piece> {
+        self.0.iter().map(Piece::place)
+    }
+
+    /// The text, if it is the same for all requests and users.
+    pub fn literal(&self) -> Option<String> {
+        let texts =
+            self.0.iter().map(|piece| if let Piece::Literal(text) = piece { Some(text.as_str()) } else { None });
+        texts.collect()
+    }
+
     /// The body leaves it reads, given where its rows are.
     pub fn body_paths(&self, each: &str) -> Vec<String> {
-        self.0
-            .iter()
+        self.places()
             .filter_map(|piece| match piece {
                 Piece::Body(path) => Some(path.clone()),
                 Piece::Row(path) => Some(format!("{each}{path}")),
@@ -88,10 +105,32 @@ impl Template {
     }
 }
 
+impl Piece {
+    /// Whether the guest writes it.
+    pub fn is_of_request(&self) -> bool {
+        matches!(self.place(), Self::Path(_) | Self::Query(_) | Self::Header(_) | Self::Body(_) | Self::Row(_))
+    }
+
+    fn place(&self) -> &Self {
+        if let Self::Stripped(inner, _) = self { inner.place() } else { self }
+    }
+}
+
+fn piece_values(piece: &Piece, lookup: &dyn Fn(&Piece) -> Vec<String>) -> Vec<String> {
+    match piece {
+        Piece::Literal(text) => vec![text.clone()],
+        Piece::Stripped(inner, prefix) => {
+            let strip = |value: String| value.strip_prefix(prefix.as_str()).map(str::to_owned).unwrap_or(value);
+            piece_values(inner, lookup).into_iter().map(strip).collect()
+        }
+        place => lookup(place),
+    }
+}
+
 /// A text that is no template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is not a template; places are {{path:x}}, {{query:x}}, {{body:/a/b}}, {{/a/b}}, {{zone}}, {{name}}, {{=setting}}"
+    "{text:?} is not a template; places are {{path:x}}, {{query:x}}, {{header:x}}, {{body:/a/b}}, {{/a/b}}, {{/a/b|prefix}}, {{zone}}, {{name}}, {{=setting}}"
 )]
 pub struct TemplateError {
     /// What was given.
@@ -112,6 +151,9 @@ mod tests {
         };
         assert_eq!(template.render(&lookup), ["a.example.com", "b.example.com"]);
         assert_eq!(template.body_paths(""), ["/name"]);
+        let stripped: Template = "{/id|/hostedzone/}".parse().expect("a template");
+        assert_eq!(stripped.render(&|_| vec!["/hostedzone/Z1".into(), "Z2".into()]), ["Z1", "Z2"]);
+        assert_eq!(stripped.body_paths("/r/*"), ["/r/*/id"]);
         for text in ["{body:name}", "{", "{what:x}", "{x}"] {
             assert!(text.parse::<Template>().is_err(), "{text} was taken");
         }

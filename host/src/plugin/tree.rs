@@ -1,179 +1,221 @@
-//! Bodies of requests and replies as one tree that paths select from.
+//! Bodies in JSON, XML and as forms, read strictly and into one tree, and the paths that find things in it.
+//!
+//! A path names keys, elements or fields from the root: "/result/*/id", "/Reply/Zones/Zone/@Id", "/HostName#". `*` is
+//! each element of a JSON list, `@` begins an XML attribute, and `#` is the number in a key such as HostName1. An XML
+//! element that is repeated is found each time.
 
-use std::fmt;
+mod edit;
+mod form;
+mod json;
+mod xml;
 
-use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+pub use crate::plugin::tree::edit::{cut, insert};
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// RFC 8259.
     Json,
+    /// XML 1.0 without document type, comments, CDATA and processing instructions.
+    Xml,
+    /// application/x-www-form-urlencoded.
+    Form,
     /// Anything; nothing is read out of it.
     Text,
 }
 
-/// Reads JSON strictly: no key twice, also not in another case, at most [`MAX_DEPTH`] levels.
-pub fn parse(bytes: &[u8]) -> Result<Value, TreeError> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value =
-        Strict { depth: 0 }.deserialize(&mut reader).map_err(|error| TreeError::Malformed(error.to_string()))?;
-    reader.end().map_err(|error| TreeError::Malformed(error.to_string()))?;
-    Ok(value)
+/// A value in a body.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "JSON's own names")]
+pub enum Node {
+    Null,
+    Bool(bool),
+    Number(serde_json::Number),
+    /// Also an XML element without attributes and children, a form field, and every XML attribute.
+    Text(String),
+    List(Vec<Node>),
+    /// Also an XML element with attributes or children, and a whole form or XML document.
+    Map(Branch),
 }
 
-/// Everything at `path`, where `*` stands for each element of a list: "/result/*/id". The empty path is the root.
-pub fn select<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
-    let mut found = vec![value];
+/// What is below a name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Branch {
+    /// In order; only XML has a key several times.
+    pub entries: Vec<(String, Node)>,
+    /// The text of an XML element that has attributes too.
+    pub own_text: Option<String>,
+}
+
+/// A place that a manifest's `each` found.
+#[derive(Clone, Debug)]
+pub struct Row<'a> {
+    /// What stands there.
+    pub node: &'a Node,
+    /// The number in its key, if `each` ends in a key with `#`.
+    pub number: Option<String>,
+}
+
+impl Node {
+    /// The text of a leaf: text as it stands, numbers and booleans as JSON writes them.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Number(number) => Some(number.to_string()),
+            Self::Bool(value) => Some(value.to_string()),
+            Self::Map(branch) => branch.own_text.clone(),
+            Self::Null | Self::List(_) => None,
+        }
+    }
+
+    /// Whether it is a list or element with nothing in it.
+    pub fn is_empty_container(&self, format: Format) -> bool {
+        match self {
+            Self::List(list) => list.is_empty(),
+            Self::Text(text) => format == Format::Xml && text.is_empty(),
+            _ => false,
+        }
+    }
+
+    fn entries(&self) -> &[(String, Self)] {
+        if let Self::Map(branch) = self { &branch.entries } else { &[] }
+    }
+}
+
+/// Reads a body strictly: no key twice, also not in another case, at most [`MAX_DEPTH`] levels.
+pub fn parse(bytes: &[u8], format: Format) -> Result<Node, TreeError> {
+    let malformed = |reason| TreeError::Malformed { format, reason };
+    match format {
+        Format::Json => json::parse(bytes).map_err(malformed),
+        Format::Xml => xml::parse(bytes).map_err(malformed),
+        Format::Form => form::parse(bytes).map_err(malformed),
+        Format::Text => Err(TreeError::NotStructured),
+    }
+}
+
+/// Everything at `path`; the empty path is the root.
+pub fn select<'a>(root: &'a Node, path: &str) -> Vec<&'a Node> {
+    rows(root, path).into_iter().map(|row| row.node).collect()
+}
+
+/// Everything at `path`, with the number that stood for `#`.
+pub fn rows<'a>(root: &'a Node, path: &str) -> Vec<Row<'a>> {
+    let mut found = vec![Row { node: root, number: None }];
     for step in path.split('/').skip(1) {
-        found = match step {
-            "*" => found.into_iter().filter_map(Value::as_array).flatten().collect(),
-            key => found.into_iter().filter_map(|value| value.get(key)).collect(),
-        };
+        found = found.into_iter().flat_map(|row| below(row, step)).collect();
     }
     found
+}
+
+fn below<'a>(row: Row<'a>, step: &str) -> Vec<Row<'a>> {
+    match row.node {
+        Node::List(list) if step == "*" => list.iter().map(|node| Row { node, number: row.number.clone() }).collect(),
+        Node::Map(branch) => {
+            let fits = |(key, node): &'a (String, Node)| {
+                let number = fit(step, key)?;
+                Some(Row { node, number: number.or_else(|| row.number.clone()) })
+            };
+            branch.entries.iter().filter_map(fits).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a key is what a step says, and the number that stands for the step's `#`.
+fn fit(step: &str, key: &str) -> Option<Option<String>> {
+    let Some((before, after)) = step.split_once('#') else { return (step == key).then_some(None) };
+    let number = key.strip_prefix(before)?.strip_suffix(after)?;
+    let canonical = number == "0" || !number.starts_with('0');
+    let is_number = !number.is_empty() && number.len() <= MAX_DIGITS && number.bytes().all(|b| b.is_ascii_digit());
+    (is_number && canonical).then(|| Some(number.to_owned()))
+}
+
+/// A path with the number of a row in the place of its `#`.
+pub fn numbered(path: &str, number: Option<&str>) -> String {
+    number.map_or_else(|| path.to_owned(), |number| path.replace('#', number))
 }
 
 /// The paths of all leaves, list positions written as `*`, with their values.
-pub fn leaves(value: &Value) -> Vec<(String, &Value)> {
+pub fn leaves(root: &Node) -> Vec<(String, &Node)> {
     let mut found = Vec::new();
-    collect(value, String::new(), &mut found);
+    collect(root, String::new(), &mut found);
     found
 }
 
-fn collect<'a>(value: &'a Value, path: String, found: &mut Vec<(String, &'a Value)>) {
-    match value {
-        Value::Object(map) if !map.is_empty() => {
-            map.iter().for_each(|(key, value)| collect(value, format!("{path}/{}", step(key)), found));
-        }
-        Value::Array(list) if !list.is_empty() => {
-            list.iter().for_each(|value| collect(value, format!("{path}/*"), found));
-        }
-        _ => found.push((path, value)),
-    }
-}
-
-/// A key as a step of a path, so that no key can pass for several steps or for a list.
-fn step(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1").replace('*', "~2")
-}
-
-/// The text of a leaf: a string as it stands, numbers and booleans as JSON writes them.
-pub fn leaf_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// The body with the string `text` at `path`, whose parents must be objects or absent.
-pub fn insert(body: &[u8], format: Format, path: &str, text: &str) -> Result<Vec<u8>, TreeError> {
-    let Format::Json = format else { return Err(TreeError::NotStructured) };
-    let mut tree = if body.is_empty() { Value::Object(Map::new()) } else { parse(body)? };
-    let mut place = &mut tree;
-    for step in path.split('/').skip(1) {
-        let map = place.as_object_mut().ok_or_else(|| TreeError::NoPlace(path.to_owned()))?;
-        place = map.entry(step).or_insert_with(|| Value::Object(Map::new()));
-    }
-    *place = Value::from(text);
-    Ok(tree.to_string().into_bytes())
-}
-
-/// The body without the leaf at `path`, and that leaf.
-pub fn cut(body: &[u8], format: Format, path: &str) -> Result<(Vec<u8>, String), TreeError> {
-    let Format::Json = format else { return Err(TreeError::NotStructured) };
-    let mut tree = parse(body)?;
-    let no_place = || TreeError::NoPlace(path.to_owned());
-    let (parent, key) = path.rsplit_once('/').ok_or_else(no_place)?;
-    let map = tree.pointer_mut(parent).and_then(Value::as_object_mut).ok_or_else(no_place)?;
-    let leaf = map.get(key).and_then(leaf_text).ok_or_else(no_place)?;
-    map.insert(key.to_owned(), Value::from(""));
-    Ok((tree.to_string().into_bytes(), leaf))
-}
-
-struct Strict {
-    depth: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
-
-    fn deserialize<D: de::Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
-        if self.depth > MAX_DEPTH {
-            return Err(de::Error::custom("nested too deeply"));
-        }
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = list.next_element_seed(Self { depth: self.depth + 1 })? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        let mut seen = std::collections::HashSet::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            if !seen.insert(key.to_lowercase()) {
-                return Err(de::Error::custom(format!("the key {key:?} stands twice")));
+fn collect<'a>(node: &'a Node, path: String, found: &mut Vec<(String, &'a Node)>) {
+    match node {
+        Node::Map(branch) if !branch.entries.is_empty() => {
+            branch.entries.iter().for_each(|(key, node)| collect(node, format!("{path}/{}", escaped(key)), found));
+            if branch.own_text.is_some() {
+                found.push((path, node));
             }
-            let value = entries.next_value_seed(Self { depth: self.depth + 1 })?;
-            map.insert(key, value);
         }
-        Ok(Value::Object(map))
+        Node::List(list) if !list.is_empty() => {
+            list.iter().for_each(|node| collect(node, format!("{path}/*"), found));
+        }
+        _ => found.push((path, node)),
     }
+}
+
+/// Whether a path of [`leaves`] is one that a manifest's path stands for.
+pub fn stands_for(pattern: &str, leaf: &str) -> bool {
+    let (mut steps, mut keys) = (pattern.split('/'), leaf.split('/'));
+    loop {
+        match (steps.next(), keys.next()) {
+            (None, None) => return true,
+            (Some(step), Some(key)) if fit(step, key).is_some() => {}
+            _ => return false,
+        }
+    }
+}
+
+/// The paths of elements that stand several times beside each other.
+pub fn repeated(root: &Node) -> Vec<String> {
+    let mut found = Vec::new();
+    collect_repeated(root, "", &mut found);
+    found
+}
+
+fn collect_repeated(node: &Node, path: &str, found: &mut Vec<String>) {
+    let entries = node.entries();
+    for (index, (key, below)) in entries.iter().enumerate() {
+        let path = format!("{path}/{}", escaped(key));
+        collect_repeated(below, &path, found);
+        if entries[..index].iter().any(|(earlier, _)| earlier == key) {
+            found.push(path);
+        }
+    }
+}
+
+/// A key as a step of a path, so that no key can pass for several steps, for a list or for a number.
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1").replace('*', "~2").replace('#', "~3")
+}
+
+/// Whether two keys are one to a reader that does not mind case.
+fn is_new(seen: &mut std::collections::HashSet<String>, key: &str) -> bool {
+    seen.insert(key.to_lowercase())
 }
 
 const MAX_DEPTH: usize = 32;
+const MAX_DIGITS: usize = 6;
 
 /// Why a body could not be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TreeError {
-    /// Not JSON as it must be.
-    #[error("the body is not acceptable JSON: {0}")]
-    Malformed(String),
+    /// Not written as it must be.
+    #[error("the body is not acceptable {format:?}: {reason}")]
+    Malformed {
+        /// How it should be written.
+        format: Format,
+        /// What is wrong.
+        reason: String,
+    },
     /// Nothing can be found in such a body.
     #[error("the body has no structure")]
     NotStructured,
-    /// The path leads nowhere.
-    #[error("the body has no place {0}")]
+    /// The path leads nowhere, or to several places.
+    #[error("the body has not one place {0}")]
     NoPlace(String),
 }
 
@@ -181,32 +223,47 @@ pub enum TreeError {
 mod tests {
     use super::*;
 
-    #[test]
-    fn keys_that_stand_twice_are_refused_in_any_case() {
-        for text in [r#"{"name":1,"name":2}"#, r#"{"name":1,"Name":2}"#, r#"{"a":[{"b":1,"B":1}]}"#] {
-            assert!(parse(text.as_bytes()).is_err(), "{text} was taken");
-        }
-        assert!(parse(br#"{"a":{"b":1},"b":2} "#).is_ok());
-        assert!(parse(br#"{} {}"#).is_err());
-        assert!(parse("[".repeat(100).as_bytes()).is_err());
+    fn json(text: &str) -> Node {
+        parse(text.as_bytes(), Format::Json).expect("JSON")
+    }
+
+    fn texts(root: &Node, path: &str) -> Vec<String> {
+        select(root, path).into_iter().filter_map(Node::text).collect()
     }
 
     #[test]
     fn paths_select_through_lists() {
-        let tree = parse(br#"{"r":[{"id":"a","v":[1,2]},{"id":"b"}]}"#).expect("JSON");
-        assert_eq!(select(&tree, "/r/*/id"), ["a", "b"]);
-        assert_eq!(select(&tree, "/r/*/v/*").len(), 2);
+        let tree = json(r#"{"r":[{"id":"a","v":[1,2]},{"id":"b"}]}"#);
+        assert_eq!(texts(&tree, "/r/*/id"), ["a", "b"]);
+        assert_eq!(texts(&tree, "/r/*/v/*"), ["1", "2"]);
+        assert_eq!(select(&tree, "/r/id").len(), 0);
         assert_eq!(select(&tree, "").len(), 1);
         let paths: Vec<String> = leaves(&tree).into_iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["/r/*/id", "/r/*/v/*", "/r/*/v/*", "/r/*/id"]);
     }
 
     #[test]
-    fn a_leaf_is_put_in_and_cut_out() {
-        let body = insert(br#"{"a":1}"#, Format::Json, "/auth/key", "k\"y").expect("inserted");
-        let (rest, value) = cut(&body, Format::Json, "/auth/key").expect("cut");
-        assert_eq!(value, "k\"y");
-        assert!(!String::from_utf8_lossy(&rest).contains("k\\\"y"));
-        assert!(cut(&body, Format::Json, "/nothing").is_err());
+    fn a_number_sign_stands_for_a_plain_number_only() {
+        let tree = parse(b"Name1=a&Name2=b&Name02=c&NameX=d&Name=e&Name1234567=f", Format::Form).expect("a form");
+        let found: Vec<_> = rows(&tree, "/Name#").into_iter().filter_map(|row| row.number).collect();
+        assert_eq!(found, ["1", "2"]);
+        assert_eq!(texts(&tree, &numbered("/Name#", Some("2"))), ["b"]);
+        assert!(stands_for("/Name#", "/Name10") && stands_for("/r[#][a]", "/r[0][a]"));
+        assert!(!stands_for("/Name#", "/Name") && !stands_for("/Name#", "/Name1/a") && !stands_for("/a/*", "/a/b"));
+    }
+
+    #[test]
+    fn a_key_passes_for_nothing_but_itself() {
+        let tree = json(r##"{"r/*/id":1,"Name#":2,"*":3}"##);
+        let paths: Vec<String> = leaves(&tree).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["/r~1~2~1id", "/Name~3", "/~2"]);
+        assert!(paths.iter().all(|path| !["/r/*/id", "/Name#", "/*"].iter().any(|other| stands_for(other, path))));
+    }
+
+    #[test]
+    fn repeated_elements_are_all_found_and_told() {
+        let tree = parse(b"<a><b><c>1</c></b><b><c>2</c><c>3</c></b></a>", Format::Xml).expect("XML");
+        assert_eq!(texts(&tree, "/a/b/c"), ["1", "2", "3"]);
+        assert_eq!(repeated(&tree), ["/a/b/c", "/a/b"]);
     }
 }

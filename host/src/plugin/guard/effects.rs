@@ -1,11 +1,12 @@
 //! What a request would do to records, and whether it may.
 
 use crate::name::DnsName;
-use crate::plugin::guard::RequestView;
-use crate::plugin::guard::facts::{Facts, Place, Row, plain_name, read_rows};
+use crate::plugin::guard::body::is_ttl;
+use crate::plugin::guard::facts::{Attributes, Facts, Record, elements, plain_name, read_values};
+use crate::plugin::guard::view::{Place, RequestView};
 use crate::plugin::manifest::{Covers, Effect, Endpoint, Op, OpRule, Rows};
 use crate::plugin::template::{Piece, Template};
-use crate::plugin::tree;
+use crate::plugin::tree::{self, Node, Row};
 use crate::plugin::wire::{Phase, Scope};
 
 /// What one request does at one name, netted against what is known to be there.
@@ -14,141 +15,216 @@ pub(super) struct Change {
     pub(super) id: Option<String>,
     pub(super) kind: String,
     pub(super) name: Option<String>,
-    pub(super) added: Vec<String>,
-    pub(super) removed: Vec<String>,
-    /// The values as written, with their kept attributes.
-    pub(super) written: Vec<(String, Vec<Vec<String>>)>,
+    pub(super) added: Vec<Record>,
+    pub(super) removed: Vec<Record>,
+    /// What is there afterwards, beside what stays untouched.
+    pub(super) written: Vec<Record>,
     pub(super) set: SetChange,
 }
 
-/// Whether a set is written whole.
+/// How much is written at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SetChange {
+    Zone,
     Whole,
     Values,
 }
 
 impl Change {
+    /// Whether the outcome of both depends on which comes first.
     pub(super) fn same_set_rewritten(&self, other: &Self) -> bool {
-        let whole = self.set == SetChange::Whole || other.set == SetChange::Whole;
-        whole && self.name == other.name && self.kind == other.kind
+        let is = |set| self.set == set || other.set == set;
+        is(SetChange::Zone) || (is(SetChange::Whole) && self.name == other.name && self.kind == other.kind)
     }
 }
 
-/// The leaves of a body that effects read.
-pub(super) fn body_paths(endpoint: &Endpoint) -> Vec<String> {
-    let mut paths: Vec<String> = endpoint.zone.iter().flat_map(|zone| zone.body_paths("")).collect();
-    for effect in &endpoint.effects {
-        if let Some(id) = &effect.id {
-            paths.extend(id.body_paths(""));
-        }
-        let Some(rows) = &effect.rows else { continue };
-        if let OpRule::By(place, _) = &effect.op {
-            paths.extend(place.body_paths(&rows.each));
-        }
-        paths.extend(rows.kind.body_paths(&rows.each));
-        paths.extend(rows.name.body_paths(&rows.each));
-        let element = format!("{}{}", rows.each, rows.values.as_deref().unwrap_or_default());
-        paths.extend(rows.value.body_paths(&element));
-        paths.extend(rows.keep.iter().flat_map(|keep| keep.body_paths(&element)));
-    }
-    paths
+/// One request against what is known.
+pub(super) struct Case<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) view: &'a RequestView<'a>,
+    pub(super) facts: &'a Facts,
+    pub(super) place: &'a Place,
+    pub(super) scope: &'a Scope,
 }
 
-/// The changes a request would make, against what is known; an error names what must be read first.
-pub(super) fn changes(
-    endpoint: &Endpoint,
-    view: &RequestView<'_>,
-    facts: &Facts,
-    place: &Place,
-    zone: Option<&DnsName>,
-) -> Result<Vec<Change>, String> {
-    let mut changes: Vec<Change> = Vec::new();
-    for effect in &endpoint.effects {
-        match &effect.rows {
-            None => changes.push(by_id(effect, view, facts, place)?),
-            Some(rows) => by_rows(effect, rows, endpoint, view, facts, place, &mut changes)?,
+/// A row of an effect: what is done to which set.
+struct Target {
+    op: Op,
+    name: String,
+    kind: String,
+    written: Vec<Record>,
+}
+
+impl Case<'_> {
+    /// The changes the request would make; an error names what must be read first.
+    pub(super) fn changes(&self) -> Result<Vec<Change>, String> {
+        if self.endpoint.effects.is_empty() {
+            return Ok(Vec::new());
+        }
+        if matches!(self.scope.phase, Phase::Settled | Phase::Check) {
+            return Err(format!("it writes, which {} may not", self.scope.phase.as_str()));
+        }
+        let zone = self.scope.zone.as_ref().ok_or("the call has no zone")?;
+        let (mut changes, mut targets) = (Vec::new(), Vec::new());
+        for effect in &self.endpoint.effects {
+            match &effect.rows {
+                None => changes.push(self.by_id(effect)?),
+                Some(rows) => targets.extend(self.targets(effect, rows, zone)?),
+            }
+        }
+        if changes.is_empty() && targets.is_empty() {
+            return Err("its body has nothing at the places of its effects".into());
+        }
+        let (zone_rows, others): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| target.op == Op::Zone);
+        if !zone_rows.is_empty() {
+            changes.extend(self.rewritten(zone_rows.into_iter().flat_map(|target| target.written).collect())?);
+        }
+        for target in others {
+            let change = self.net(target)?;
+            changes = self.joined(changes, change)?;
+        }
+        Ok(changes)
+    }
+
+    fn by_id(&self, effect: &Effect) -> Result<Change, String> {
+        let id = effect.id.as_ref().map(|id| self.view.texts(id, None)).unwrap_or_default();
+        let id = one(id, "id")?;
+        let records = self.facts.record(self.place, &id);
+        let first = records.first().ok_or_else(|| format!("the record id {id:?} was not seen in a reply"))?;
+        Ok(Change {
+            kind: first.kind.clone(),
+            name: Some(first.name.clone()),
+            added: Vec::new(),
+            removed: records.into_iter().cloned().collect(),
+            written: Vec::new(),
+            set: SetChange::Values,
+            id: Some(id),
+        })
+    }
+
+    fn targets(&self, effect: &Effect, rows: &Rows, zone: &DnsName) -> Result<Vec<Target>, String> {
+        let found = tree::rows(self.view.body.unwrap_or(&Node::Null), &rows.each);
+        found.iter().map(|row| self.target(effect, rows, zone, row)).collect()
+    }
+
+    /// Another change of one request beside the earlier ones. What was deleted and is added again stays.
+    fn joined(&self, mut changes: Vec<Change>, mut change: Change) -> Result<Vec<Change>, String> {
+        for earlier in changes.iter_mut().filter(|earlier| earlier.name == change.name && earlier.kind == change.kind) {
+            if earlier.set == SetChange::Whole || change.set == SetChange::Whole {
+                return Err(format!("the set at {} is written twice in one request", change.name.unwrap_or_default()));
+            }
+            let (added, removed) = self.difference(&earlier.removed, &change.added)?;
+            (change.added, earlier.removed) = (added, removed);
+        }
+        changes.push(change);
+        Ok(changes)
+    }
+
+    fn target(&self, effect: &Effect, rows: &Rows, zone: &DnsName, row: &Row<'_>) -> Result<Target, String> {
+        let op = self.operation(effect, row)?;
+        let spelled = one(self.view.texts(&rows.name, Some(row)), "name")?;
+        let name = plain_name(&spelled, zone);
+        if !name.parse::<DnsName>().is_ok_and(|name| name.is_within(zone)) && op != Op::Zone {
+            return Err(format!("the name {name:?} is not within the zone of the call"));
+        }
+        check_form(self.endpoint.form.as_ref(), &name, &spelled)?;
+        let kind = one(self.view.texts(&rows.kind, Some(row)), "type")?.to_ascii_uppercase();
+        let values = if op == Op::Clear { Vec::new() } else { read_values(rows, self.view, row, &kind) };
+        check_values(op, rows, values.len(), row)?;
+        let record = |(value, attributes): (String, Attributes)| Record {
+            id: None,
+            kind: kind.clone(),
+            name: name.clone(),
+            value,
+            attributes,
+        };
+        let written: Vec<Record> = values.into_iter().map(record).collect();
+        if op != Op::Delete {
+            written.iter().try_for_each(|record| check_ttl(record, self.scope))?;
+        }
+        Ok(Target { op, name, kind, written })
+    }
+
+    fn operation(&self, effect: &Effect, row: &Row<'_>) -> Result<Op, String> {
+        match &effect.op {
+            OpRule::Fixed(op) => Ok(*op),
+            OpRule::By(place, cases) => {
+                let word = one(self.view.texts(place, Some(row)), "operation")?;
+                cases.get(&word).copied().ok_or_else(|| format!("the operation {word:?} is not listed"))
+            }
         }
     }
-    let outside = |change: &Change| {
-        let name = change.name.as_ref().and_then(|name| name.parse::<DnsName>().ok());
-        !zone.zip(name).is_some_and(|(zone, name)| name.is_within(zone))
-    };
-    match changes.iter().find(|change| change.id.is_none() && outside(change)) {
-        Some(change) => Err(format!("the name {:?} is not within the zone of the call", change.name)),
-        None => Ok(changes),
+
+    fn net(&self, target: Target) -> Result<Change, String> {
+        let Target { op, name, kind, written } = target;
+        let (added, removed, set) = match op {
+            Op::Add => (written.clone(), Vec::new(), SetChange::Values),
+            Op::Delete => (Vec::new(), written.clone(), SetChange::Values),
+            Op::SetBlind => (written.clone(), Vec::new(), SetChange::Whole),
+            Op::Replace | Op::Clear | Op::Zone => {
+                let known = self
+                    .facts
+                    .set(self.place, &name)
+                    .ok_or_else(|| format!("the whole set at {name} must be read before it is written"))?;
+                let (added, removed) = self.difference(&known, &written)?;
+                (added, removed, SetChange::Whole)
+            }
+        };
+        let written = if op == Op::Delete { Vec::new() } else { written };
+        Ok(Change { id: None, kind, name: Some(name), added, removed, written, set })
+    }
+
+    /// What writing the whole zone anew changes in it.
+    fn rewritten(&self, written: Vec<Record>) -> Result<Vec<Change>, String> {
+        let known = self.facts.zone(self.place).ok_or("the whole zone must be read before it is written")?;
+        let (added, removed) = self.difference(known, &written)?;
+        let change = |record: &Record, added: Vec<Record>, removed: Vec<Record>| Change {
+            id: None,
+            kind: record.kind.clone(),
+            name: Some(record.name.clone()),
+            written: added.clone(),
+            added,
+            removed,
+            set: SetChange::Zone,
+        };
+        let additions = added.iter().map(|record| change(record, vec![record.clone()], Vec::new()));
+        let removals = removed.iter().map(|record| change(record, Vec::new(), vec![record.clone()]));
+        Ok(additions.chain(removals).collect())
+    }
+
+    /// The records added and removed; one that is not of this call must stay in all it has.
+    fn difference(&self, known: &[Record], written: &[Record]) -> Result<(Vec<Record>, Vec<Record>), String> {
+        let same = |one: &Record, other: &Record| {
+            one.same_value(other) && (one.attributes == other.attributes || one.is_of(self.scope))
+        };
+        let missing = |from: &[Record], within: &[Record]| -> Vec<Record> {
+            from.iter().filter(|one| !within.iter().any(|other| same(one, other))).cloned().collect()
+        };
+        let (added, removed) = (missing(written, known), missing(known, written));
+        match removed.iter().find(|old| added.iter().any(|new| new.same_value(old))) {
+            Some(old) => Err(format!("an attribute of an existing value at {} is changed", old.name)),
+            None => Ok((added, removed)),
+        }
     }
 }
 
-fn by_id(effect: &Effect, view: &RequestView<'_>, facts: &Facts, place: &Place) -> Result<Change, String> {
-    let id = effect.id.as_ref().and_then(|id| view.texts(id, None).into_iter().next()).unwrap_or_default();
-    let rows = facts.record(place, &id);
-    let row = rows.first().ok_or_else(|| format!("the record id {id:?} was not seen in a reply"))?;
-    Ok(Change {
-        id: Some(id),
-        kind: row.kind.clone(),
-        name: Some(row.name.clone()),
-        added: Vec::new(),
-        removed: rows.iter().map(|row| row.value.clone()).collect(),
-        written: Vec::new(),
-        set: SetChange::Values,
-    })
-}
-
-fn by_rows(
-    effect: &Effect,
-    rows: &Rows,
-    endpoint: &Endpoint,
-    view: &RequestView<'_>,
-    facts: &Facts,
-    place: &Place,
-    changes: &mut Vec<Change>,
-) -> Result<(), String> {
-    let empty = serde_json::Value::Null;
-    let body = view.body.unwrap_or(&empty);
-    let targets = tree::select(body, &rows.each);
-    if targets.is_empty() {
-        return Err(format!("the body has nothing at {:?}", rows.each));
+/// A foreign record's own TTL stays as it was; one of the call is capped.
+fn check_ttl(record: &Record, scope: &Scope) -> Result<(), String> {
+    let is_capped = record.attributes.ttl.as_ref().is_none_or(|ttl| is_ttl(ttl, scope.max_ttl));
+    match is_capped || !record.is_of(scope) {
+        true => Ok(()),
+        false => Err(format!("the TTL at {} is not a number of at most {}", record.name, scope.max_ttl)),
     }
-    for target in targets {
-        let op = operation(effect, view, target)?;
-        let spelled = one(view.texts(&rows.name, Some(target)), "name")?;
-        let name = plain_name(&spelled);
-        check_form(endpoint.form.as_ref(), &name, &spelled)?;
-        let kind = one(view.texts(&rows.kind, Some(target)), "type")?.to_ascii_uppercase();
-        if changes.iter().any(|other| other.name.as_ref() == Some(&name) && other.kind == kind)
-            && op != Op::Add
-            && op != Op::Delete
-        {
-            return Err(format!("the set at {name} is written twice in one request"));
-        }
-        let single = Rows { each: String::new(), ..rows.clone() };
-        let written = if op == Op::Clear { Vec::new() } else { read_rows(&single, view, target) };
-        check_values(op, &single, &written, target)?;
-        changes.push(net(op, kind, name, written, facts, place)?);
-    }
-    Ok(())
 }
 
 /// A value that the guard cannot read is one that it cannot judge.
-fn check_values(op: Op, rows: &Rows, written: &[Row], target: &serde_json::Value) -> Result<(), String> {
-    let elements = rows.values.as_ref().map(|values| tree::select(target, values).len());
+fn check_values(op: Op, rows: &Rows, written: usize, row: &Row<'_>) -> Result<(), String> {
     let missing = match op {
-        Op::Add | Op::Delete if written.is_empty() => true,
         Op::Clear => false,
-        _ => elements.is_some_and(|elements| elements != written.len()),
+        Op::Add | Op::Delete | Op::SetBlind | Op::Zone if written == 0 => true,
+        _ => rows.values.is_some() && elements(rows, row).len() != written,
     };
     if missing { Err("the value of a change is missing".into()) } else { Ok(()) }
-}
-
-fn operation(effect: &Effect, view: &RequestView<'_>, row: &serde_json::Value) -> Result<Op, String> {
-    match &effect.op {
-        OpRule::Fixed(op) => Ok(*op),
-        OpRule::By(place, cases) => {
-            let word = one(view.texts(place, Some(row)), "operation")?;
-            cases.get(&word).copied().ok_or_else(|| format!("the operation {word:?} is not listed"))
-        }
-    }
 }
 
 fn one(texts: Vec<String>, what: &str) -> Result<String, String> {
@@ -161,48 +237,19 @@ fn one(texts: Vec<String>, what: &str) -> Result<String, String> {
 
 /// A covering read must name one name, spelled as `form` says: under another spelling an API may show nothing.
 pub(super) fn check_covered(endpoint: &Endpoint, view: &RequestView<'_>) -> Result<(), String> {
-    let Some(Covers::Name(template)) = &endpoint.covers else { return Ok(()) };
+    let (Some(Covers::Name(template)), Some(zone)) = (&endpoint.covers, &view.guard.scope.zone) else { return Ok(()) };
     let spelled = one(view.texts(template, None), "name")?;
-    check_form(endpoint.form.as_ref(), &plain_name(&spelled), &spelled)
+    check_form(endpoint.form.as_ref(), &plain_name(&spelled, zone), &spelled)
 }
 
+/// Where the manifest does not say how an API spells names, they are at least in lower case.
 fn check_form(form: Option<&Template>, name: &str, spelled: &str) -> Result<(), String> {
-    let Some(form) = form else { return Ok(()) };
     let lookup = |piece: &Piece| if *piece == Piece::Name { vec![name.to_owned()] } else { Vec::new() };
-    match form.render(&lookup).first().is_some_and(|exact| exact == spelled) {
-        true => Ok(()),
-        false => Err(format!("the name {spelled:?} is not spelled as `form` says")),
-    }
-}
-
-fn net(op: Op, kind: String, name: String, written: Vec<Row>, facts: &Facts, place: &Place) -> Result<Change, String> {
-    let values: Vec<String> = written.iter().map(|row| row.value.clone()).collect();
-    let as_written = written.iter().map(|row| (row.value.clone(), row.kept.clone())).collect();
-    let (added, removed, set) = match op {
-        Op::Add => (values, Vec::new(), SetChange::Values),
-        Op::Delete => (Vec::new(), values, SetChange::Values),
-        Op::Replace | Op::Clear => {
-            let known = facts
-                .set(place, &name)
-                .ok_or_else(|| format!("the whole set at {name} must be read before it is written"))?;
-            let removed =
-                known.iter().filter(|row| !values.contains(&row.value)).map(|row| row.value.clone()).collect();
-            let added = values.iter().filter(|value| !known.iter().any(|row| row.value == **value)).cloned().collect();
-            check_kept(&known, &written)?;
-            (added, removed, SetChange::Whole)
-        }
+    let is_exact = match form {
+        Some(form) => form.render(&lookup).first().is_some_and(|exact| exact == spelled),
+        None => !spelled.contains(|c: char| c.is_ascii_uppercase()),
     };
-    let as_written = if op == Op::Delete { Vec::new() } else { as_written };
-    Ok(Change { id: None, kind, name: Some(name), added, removed, written: as_written, set })
-}
-
-/// What else a value has must stay when its set is written anew.
-fn check_kept(known: &[Row], written: &[Row]) -> Result<(), String> {
-    let changed = written.iter().find(|row| known.iter().any(|old| old.value == row.value && old.kept != row.kept));
-    match changed {
-        Some(row) => Err(format!("an attribute of an existing value at {} is changed", row.name)),
-        None => Ok(()),
-    }
+    if is_exact { Ok(()) } else { Err(format!("the name {spelled:?} is not spelled as `form` says")) }
 }
 
 /// Whether the call may make these changes.
@@ -225,8 +272,7 @@ pub(super) fn check(changes: &[Change], scope: &Scope) -> Result<(), String> {
             let what = if removes { "removes" } else { "writes" };
             return Err(format!("it {what} a value at {name}, which {} may not", scope.phase.as_str()));
         }
-        let ours = |value: &&String| !scope.records.iter().any(|r| r.name.as_str() == name && r.value == **value);
-        if change.added.iter().chain(&change.removed).any(|value| ours(&value)) {
+        if change.added.iter().chain(&change.removed).any(|record| !record.is_of(scope)) {
             return Err(format!("it changes a value at {name} that is not one of this call"));
         }
     }

@@ -1,3 +1,10 @@
+mod kit;
+mod records;
+mod rpc;
+mod sets;
+mod slots;
+mod zones;
+
 use super::*;
 use crate::plugin::wire::{Phase, TxtRecord};
 
@@ -355,7 +362,7 @@ fn a_reply_without_the_list_does_not_show_an_empty_set() {
 #[test]
 fn a_value_in_presentation_form_hides_nothing_behind_its_quotes() {
     let guard = with_zone(Phase::Present);
-    let with = |value: &str| create(&OURS.replace(r#""ours""#, &Value::from(value).to_string()));
+    let with = |value: &str| create(&OURS.replace(r#""ours""#, &serde_json::Value::from(value).to_string()));
     for value in ["ours", "\"ours\"", "\"ou\" \"rs\"", "\"\\111urs\""] {
         assert_eq!(rule(&guard, &with(value)), "admitted", "{value}");
     }

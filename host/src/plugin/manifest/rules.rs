@@ -1,0 +1,200 @@
+//! What a manifest must not leave open.
+
+use crate::plugin::manifest::checked::rule;
+use crate::plugin::manifest::{Covers, Endpoint, Fill, Manifest, ManifestError, Op, OpRule, Segment, Semantics, Sink};
+use crate::plugin::template::{Piece, Template};
+
+/// Checks what no key alone shows.
+pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
+    check_settings(manifest)?;
+    for (id, origin) in &manifest.origins {
+        check_sinks(&format!("origin.{id}"), &origin.sinks, manifest)?;
+    }
+    for (id, endpoint) in &manifest.endpoints {
+        let key = format!("endpoint.{id}");
+        check_cover(&key, endpoint)?;
+        check_zone(&key, endpoint)?;
+        check_numbers(&key, endpoint)?;
+        check_blind(&key, endpoint, manifest)?;
+        check_same(&key, endpoint, manifest)?;
+        check_sinks(&key, &endpoint.sinks, manifest)?;
+        check_distinct(&key, id, endpoint, manifest)?;
+    }
+    Ok(())
+}
+
+/// A template is filled from fields and captures that there are.
+fn check_sinks(key: &str, sinks: &[Sink], manifest: &Manifest) -> Result<(), ManifestError> {
+    let captures = || manifest.endpoints.values().flat_map(|endpoint| &endpoint.captures);
+    let is_known = |name: &str| {
+        manifest.fields.iter().any(|field| field.name == name) || captures().any(|capture| capture.name == name)
+    };
+    let templates = sinks.iter().filter_map(|sink| match &sink.fill {
+        Fill::Template(template) => Some(template),
+        Fill::Classes(_) => None,
+    });
+    for place in templates.flat_map(|template| template.split('{').skip(1)) {
+        let (place, _) = place.split_once('}').ok_or_else(|| rule(key, "a '{' in secrets has no '}'"))?;
+        let mut names = place.strip_prefix("base64:").map_or_else(|| vec![place], |names| names.split(':').collect());
+        names.retain(|name| !name.is_empty());
+        if let Some(name) = names.into_iter().find(|name| !is_known(name)) {
+            return Err(rule(key, &format!("secrets names {name:?}, which is no field and no capture")));
+        }
+    }
+    Ok(())
+}
+
+/// A setting within a URL is a plain field.
+fn check_settings(manifest: &Manifest) -> Result<(), ManifestError> {
+    let is_plain = |name: &str| manifest.fields.iter().any(|field| field.name == name && !field.secret);
+    let in_paths = manifest.endpoints.iter().flat_map(|(id, endpoint)| {
+        let settings = endpoint.path.iter().filter_map(|segment| match segment {
+            Segment::Setting(name) => Some(name.as_str()),
+            _ => None,
+        });
+        settings.map(move |name| (format!("endpoint.{id}"), name))
+    });
+    let in_origins = manifest
+        .origins
+        .iter()
+        .flat_map(|(id, origin)| origin.settings().into_iter().map(move |name| (format!("origin.{id}"), name)));
+    match in_origins.chain(in_paths).find(|(_, name)| !is_plain(name)) {
+        Some((key, name)) => Err(rule(&key, &format!("{name:?} is not a field, or a secret one"))),
+        None => Ok(()),
+    }
+}
+
+/// A covering read may not be narrowed by the guest.
+fn check_cover(key: &str, endpoint: &Endpoint) -> Result<(), ManifestError> {
+    let Some(covers) = &endpoint.covers else { return Ok(()) };
+    if endpoint.rows.is_none() {
+        return Err(rule(key, "covers needs rows"));
+    }
+    if !endpoint.also.is_empty() {
+        return Err(rule(key, "covers may have no free leaves in the body: they could narrow what is shown"));
+    }
+    let ends_freely = covers.name().and_then(|name| name.places().last()).is_some_and(Piece::is_of_request);
+    if ends_freely && endpoint.form.is_none() {
+        return Err(rule(
+            key,
+            "covers needs `form`, \"{name}\" or \"{name}.\": under the other an API may show nothing",
+        ));
+    }
+    let is_covered = |name: &String| match covers {
+        Covers::Zone => endpoint.zone.as_ref().is_some_and(|zone| reads_query(zone, name)),
+        Covers::Name(template) => {
+            reads_query(template, name) || endpoint.zone.as_ref().is_some_and(|zone| reads_query(zone, name))
+        }
+    };
+    match endpoint.query.iter().find(|(name, fixed)| fixed.is_none() && !is_covered(name)) {
+        Some((name, _)) => Err(rule(key, &format!("covers needs a fixed value for the query key {name:?}"))),
+        None => Ok(()),
+    }
+}
+
+fn reads_query(template: &Template, name: &str) -> bool {
+    template.places().any(|piece| matches!(piece, Piece::Query(other) if other == name))
+}
+
+/// What a request changes must be in the zone of the call; only an id that a reply showed stands for itself.
+fn check_zone(key: &str, endpoint: &Endpoint) -> Result<(), ManifestError> {
+    let by_id = endpoint.rows.is_none() && endpoint.effects.iter().all(|effect| effect.rows.is_none());
+    match endpoint.zone.is_some() || by_id {
+        true => Ok(()),
+        false => Err(rule(key, "rows and effect need `zone`, the place that names the zone")),
+    }
+}
+
+/// A leaf with a number belongs to a row that `each` counts.
+fn check_numbers(key: &str, endpoint: &Endpoint) -> Result<(), ManifestError> {
+    let eaches = || endpoint.effects.iter().filter_map(|effect| effect.rows.as_ref()).map(|rows| rows.each.as_str());
+    let counts =
+        |path: &str| path.rsplit_once('/').is_some_and(|(before, last)| last.contains('#') && !before.contains('#'));
+    if eaches().any(|each| each.contains('#') && !counts(each)) {
+        return Err(rule(key, "each has '#' in its last step alone"));
+    }
+    let numbered = endpoint.leaf_paths().iter().any(|path| path.contains('#'));
+    match numbered && !eaches().any(counts) {
+        true => Err(rule(key, "a path with '#' needs an effect whose each ends in a key with '#'")),
+        false => Ok(()),
+    }
+}
+
+/// Writing without reading is for APIs that have fixed slots and show nothing.
+fn check_blind(key: &str, endpoint: &Endpoint, manifest: &Manifest) -> Result<(), ManifestError> {
+    let blind = endpoint.effects.iter().any(|effect| match &effect.op {
+        OpRule::Fixed(op) => *op == Op::SetBlind,
+        OpRule::By(_, cases) => cases.values().any(|op| *op == Op::SetBlind),
+    });
+    match blind && !matches!(manifest.semantics, Semantics::Slots(_)) {
+        true => Err(rule(key, "op = \"set-blind\" is for semantics = \"slots(N)\" alone")),
+        false => Ok(()),
+    }
+}
+
+fn check_same(key: &str, endpoint: &Endpoint, manifest: &Manifest) -> Result<(), ManifestError> {
+    match endpoint.same.values().find(|shown| !manifest.endpoints.contains_key(&shown.endpoint)) {
+        Some(shown) => Err(rule(key, &format!("same names endpoint {:?}, which is not there", shown.endpoint))),
+        None => Ok(()),
+    }
+}
+
+/// Two endpoints that one request could be of would let a guest choose the weaker one.
+fn check_distinct(key: &str, id: &str, endpoint: &Endpoint, manifest: &Manifest) -> Result<(), ManifestError> {
+    let url = |endpoint: &Endpoint| manifest.origins.get(&endpoint.origin).map(|origin| origin.url.as_str());
+    let clash = manifest.endpoints.iter().find(|(other_id, other)| {
+        other_id.as_str() < id
+            && url(endpoint) == url(other)
+            && endpoint.method == other.method
+            && paths_meet(&endpoint.path, &other.path)
+            && !tells_apart(endpoint, other, manifest)
+            && !tells_apart(other, endpoint, manifest)
+    });
+    match clash {
+        Some((other, _)) => Err(rule(
+            key,
+            &format!(
+                "its request could be one of endpoint {other}; fix a query key, header or leaf of the body in both"
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn paths_meet(one: &[Segment], other: &[Segment]) -> bool {
+    let meet = |(one, other): (&Segment, &Segment)| match (one, other) {
+        (Segment::Literal(one), Segment::Literal(other)) => one == other,
+        _ => true,
+    };
+    one.len() == other.len() && one.iter().zip(other).all(meet)
+}
+
+/// Whether the first fixes something that the second has otherwise, or cannot have at all.
+fn tells_apart(one: &Endpoint, other: &Endpoint, manifest: &Manifest) -> bool {
+    let leaf = one.fixed.iter().any(|(path, fixed)| match other.fixed.get(path) {
+        Some(theirs) => differ(fixed, theirs),
+        None => other.body.is_none() || !other.leaf_paths().contains(path),
+    });
+    leaf || fixes_otherwise(&one.query, &other.query)
+        || fixes_otherwise(&headers(one, manifest), &headers(other, manifest))
+}
+
+type Pairs = [(String, Option<Template>)];
+
+fn fixes_otherwise(one: &Pairs, other: &Pairs) -> bool {
+    one.iter().filter_map(|(name, fixed)| Some((name, fixed.as_ref()?))).any(|(name, fixed)| {
+        match other.iter().find(|(key, _)| key == name) {
+            None => true,
+            Some((_, theirs)) => theirs.as_ref().is_some_and(|theirs| differ(fixed, theirs)),
+        }
+    })
+}
+
+fn headers(endpoint: &Endpoint, manifest: &Manifest) -> Vec<(String, Option<Template>)> {
+    let origin = manifest.origins.get(&endpoint.origin).map_or(&[][..], |origin| &origin.headers);
+    endpoint.headers.iter().chain(origin).cloned().collect()
+}
+
+fn differ(one: &Template, other: &Template) -> bool {
+    one.literal().zip(other.literal()).is_some_and(|(one, other)| one != other)
+}

@@ -1,0 +1,109 @@
+//! Values put into bodies and cut out of them.
+
+use super::{Branch, Format, Node, TreeError, form, json, parse, xml};
+
+/// The body with `text` at `path`, where nothing may be yet; objects and elements on the way are made.
+pub fn insert(body: &[u8], format: Format, path: &str, text: &str) -> Result<Vec<u8>, TreeError> {
+    let mut tree = if body.is_empty() { Node::Map(Branch::default()) } else { parse(body, format)? };
+    let no_place = || TreeError::NoPlace(path.to_owned());
+    let (parents, key) = path.rsplit_once('/').ok_or_else(no_place)?;
+    let mut place = &mut tree;
+    for step in parents.split('/').skip(1) {
+        place = entry(place, step, format).ok_or_else(no_place)?;
+    }
+    let branch = branch_of(place, format).ok_or_else(no_place)?;
+    if branch.entries.iter().any(|(other, _)| other.eq_ignore_ascii_case(key)) {
+        return Err(no_place());
+    }
+    branch.entries.push((key.to_owned(), Node::Text(text.to_owned())));
+    write(&tree, format).ok_or_else(no_place)
+}
+
+/// The body with nothing at `path`, and what stood there.
+pub fn cut(body: &[u8], format: Format, path: &str) -> Result<(Vec<u8>, String), TreeError> {
+    let mut tree = parse(body, format)?;
+    let no_place = || TreeError::NoPlace(path.to_owned());
+    let mut place = &mut tree;
+    for step in path.split('/').skip(1) {
+        place = one(place, step).ok_or_else(no_place)?;
+    }
+    let value = place.text().ok_or_else(no_place)?;
+    match place {
+        Node::Map(branch) => branch.own_text = None,
+        leaf => *leaf = Node::Text(String::new()),
+    }
+    let rest = write(&tree, format).ok_or_else(no_place)?;
+    Ok((rest, value))
+}
+
+/// The one entry of a name.
+fn one<'a>(node: &'a mut Node, step: &str) -> Option<&'a mut Node> {
+    let Node::Map(branch) = node else { return None };
+    let mut found = branch.entries.iter_mut().filter(|(key, _)| key == step).map(|(_, node)| node);
+    let first = found.next()?;
+    if found.next().is_some() { None } else { Some(first) }
+}
+
+/// The one entry of a name, made where there is none.
+fn entry<'a>(node: &'a mut Node, step: &str, format: Format) -> Option<&'a mut Node> {
+    let branch = branch_of(node, format)?;
+    if !branch.entries.iter().any(|(key, _)| key == step) {
+        branch.entries.push((step.to_owned(), Node::Map(Branch::default())));
+    }
+    one(node, step)
+}
+
+/// What is below a node; an empty XML element has room too.
+fn branch_of(node: &mut Node, format: Format) -> Option<&mut Branch> {
+    if node.is_empty_container(format) && format == Format::Xml {
+        *node = Node::Map(Branch::default());
+    }
+    if let Node::Map(branch) = node { Some(branch) } else { None }
+}
+
+fn write(tree: &Node, format: Format) -> Option<Vec<u8>> {
+    match (format, tree) {
+        (Format::Json, node) => Some(json::write(node)),
+        (Format::Xml, Node::Map(branch)) => xml::write(branch),
+        (Format::Form, Node::Map(branch)) => form::write(branch),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leaf_is_put_in_and_cut_out_of_every_format() {
+        for (format, body, path) in [
+            (Format::Json, r#"{"a":1}"#, "/auth/key"),
+            (Format::Json, "", "/key"),
+            (Format::Xml, "<r><a>1</a></r>", "/r/auth/key"),
+            (Format::Xml, "<r><auth/></r>", "/r/auth/@key"),
+            (Format::Form, "a=1", "/key"),
+            (Format::Form, "", "/key"),
+        ] {
+            let whole = insert(body.as_bytes(), format, path, "k\"<&=y").expect(body);
+            let (rest, value) = cut(&whole, format, path).expect(body);
+            assert_eq!(value, "k\"<&=y", "{body}");
+            assert_eq!(cut(&rest, format, path).expect(body).1, "", "{body}");
+        }
+    }
+
+    #[test]
+    fn there_must_be_one_place() {
+        assert!(insert(br#"{"a":[]}"#, Format::Json, "/a/key", "x").is_err());
+        assert!(insert(br#"{"key":1}"#, Format::Json, "/key", "x").is_err());
+        assert!(insert(br#"{"Key":1}"#, Format::Json, "/key", "x").is_err());
+        assert!(insert(b"<r>text</r>", Format::Xml, "/r/key", "x").is_err());
+        assert!(insert(b"<r><a/><a/></r>", Format::Xml, "/r/a/key", "x").is_err());
+        assert!(insert(b"<r/>", Format::Xml, "/other/key", "x").is_err());
+        assert!(insert(b"a=1", Format::Form, "/b/c", "x").is_err());
+        assert!(insert(b"x", Format::Text, "/a", "x").is_err());
+        assert!(cut(br#"{"a":{"b":1}}"#, Format::Json, "/a").is_err());
+        assert!(cut(br#"{"a":null}"#, Format::Json, "/a").is_err());
+        assert!(cut(b"<r><a>1</a><a>2</a></r>", Format::Xml, "/r/a").is_err());
+        assert!(cut(b"x", Format::Text, "/a").is_err());
+    }
+}
