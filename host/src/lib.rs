@@ -8,7 +8,7 @@
 //! 2 flow/      cancel event session retry dns01 leftovers issue
 //! 2 config/    credentials
 //! 1 acme/      problem jws http directory account order authorization certificate client
-//! 1 dns/       transport zone propagation
+//! 1 dns/       transport resolver answer zone walk cname poll propagation watch
 //! 1 pki/       key csr leaf trust
 //! 1 plugin/    field wire tree template manifest guard scrub secret bindings limits address overrides dns_update told http call engine compile inspect bundled cache loader provider
 //! 1 store/     layout journal account certificate zone_lock plugin_pins

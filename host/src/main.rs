@@ -3,10 +3,15 @@
 use std::process::ExitCode;
 
 use acmite::cli::{Cli, exit::Exit, logging};
+use acmite::plugin::compile::{COMPILE, run_child};
 use clap::Parser;
 
 fn main() -> ExitCode {
     acmite::secure_file::forbid_core_dumps();
+    if std::env::args_os().nth(1).is_some_and(|first| first == COMPILE) {
+        let arguments: Vec<String> = std::env::args().skip(2).collect();
+        return run_child(&arguments, std::io::stdin(), std::io::stdout());
+    }
     let cli = Cli::parse();
     if let Err(failure) = logging::start(cli.global()) {
         return logging::refuse(&failure).into();

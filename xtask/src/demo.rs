@@ -7,11 +7,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use serde::Deserialize;
 
 use crate::plugins;
-use crate::steps::{StepError, cargo, ensure_target};
+use crate::steps::{StepError, cargo};
 
 /// Starts the lab, issues from it, and proves the chain.
 pub(crate) fn run() -> Result<(), StepError> {
-    ensure_target()?;
     plugins::build()?;
     cargo("acmite", &["build", "--locked", "--package", "acmite"])?;
     Ok(show()?)

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo => demo::run(),
         Command::Test { quick } => steps::test(quick),
-        Command::Plugins => steps::ensure_target().and_then(|()| Ok(plugins::build()?)),
+        Command::Plugins => plugins::build(),
         Command::Build => steps::build(),
         Command::Peers => peers::ensure(),
         Command::Hygiene => hygiene::check().map_err(Into::into),

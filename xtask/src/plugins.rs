@@ -1,62 +1,52 @@
-//! `cargo xtask plugins`: every provider built to `target/plugins/ID.wasm`, where acmite's build script finds it.
+//! The bundled providers as components.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use acmite_build::{BuildError, Built, build_plugin};
+use acmite_build::{BuildError, Built};
+use sha2::{Digest, Sha256};
 
-/// Builds every provider below `plugins/`, and takes away components whose crate is gone.
-pub(crate) fn build() -> Result<(), PluginsError> {
+use crate::steps::{self, StepError};
+
+/// Builds all and prints a line each.
+pub(crate) fn build() -> Result<(), StepError> {
+    steps::ensure_target()?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository");
-    let out = root.join("target/plugins");
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| PluginsError::Folder { path, source }
-    };
-    std::fs::create_dir_all(&out).map_err(failed(&out))?;
-    let mut kept = BTreeSet::new();
-    for folder in crates(&root.join("plugins"))? {
-        let built = build_plugin(&folder).map_err(|source| PluginsError::Build { folder, source: Box::new(source) })?;
-        let path = out.join(format!("{}.wasm", built.id));
-        write_if_changed(&path, &built).map_err(failed(&path))?;
-        println!("plugin {:<14} {:>7} bytes  {}", built.id, built.component.len(), path.display());
-        kept.insert(path);
-    }
-    for entry in std::fs::read_dir(&out).map_err(failed(&out))? {
-        let path = entry.map_err(failed(&out))?.path();
-        if !kept.contains(&path) {
-            std::fs::remove_file(&path).map_err(failed(&path))?;
+    let built = acmite_build::build_all(&root.join("plugins")).map_err(PluginsError::Build)?;
+    let folder = root.join("target/plugins");
+    std::fs::create_dir_all(&folder).map_err(|source| PluginsError::Unwritten { path: folder.clone(), source })?;
+    remove_others(&folder, &built)?;
+    Ok(built.iter().try_for_each(|plugin| write(&folder, plugin))?)
+}
+
+/// A provider whose crate is gone must not be bundled any more.
+fn remove_others(folder: &Path, built: &[Built]) -> Result<(), PluginsError> {
+    let failed = |source| PluginsError::Unwritten { path: folder.to_owned(), source };
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if !built.iter().any(|plugin| path.file_stem().is_some_and(|stem| *stem == *plugin.id)) {
+            std::fs::remove_file(&path).map_err(failed)?;
         }
     }
     Ok(())
 }
 
-fn crates(plugins: &Path) -> Result<Vec<PathBuf>, PluginsError> {
-    let failed = |source| PluginsError::Folder { path: plugins.to_owned(), source };
-    let mut folders = Vec::new();
-    for entry in std::fs::read_dir(plugins).map_err(failed)? {
-        let folder = entry.map_err(failed)?.path();
-        if folder.join("plugin.toml").is_file() {
-            folders.push(folder);
-        }
+/// Writes only what has changed: the client is built anew when a file here is younger.
+fn write(folder: &Path, plugin: &Built) -> Result<(), PluginsError> {
+    let Built { id, version, component } = plugin;
+    let path = folder.join(format!("{id}.wasm"));
+    if std::fs::read(&path).ok().as_ref() != Some(component) {
+        std::fs::write(&path, component).map_err(|source| PluginsError::Unwritten { path, source })?;
     }
-    folders.sort();
-    Ok(folders)
+    let digest: String = Sha256::digest(component).iter().map(|byte| format!("{byte:02x}")).collect();
+    println!("{id:<16} {version:<8} {:>8} bytes  sha256 {digest}", component.len());
+    Ok(())
 }
 
-/// An unchanged file keeps its time, so that acmite is not built again.
-fn write_if_changed(path: &Path, built: &Built) -> std::io::Result<()> {
-    if std::fs::read(path).is_ok_and(|there| there == built.component) {
-        return Ok(());
-    }
-    std::fs::write(path, &built.component)
-}
-
-/// Why the providers were not built.
+/// Why the providers are not there.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PluginsError {
-    #[error("could not use {}: {source}", path.display())]
-    Folder { path: PathBuf, source: std::io::Error },
-    #[error("could not build the provider in {}: {source}", folder.display())]
-    Build { folder: PathBuf, source: Box<BuildError> },
+    #[error(transparent)]
+    Build(BuildError),
+    #[error("could not write {}: {source}; is the disk full?", path.display())]
+    Unwritten { path: PathBuf, source: std::io::Error },
 }

@@ -34,7 +34,6 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
 
 /// Builds the release with all providers in it.
 pub(crate) fn build() -> Result<(), StepError> {
-    ensure_target()?;
     plugins::build()?;
     cargo("acmite", &["build", "--locked", "--release", "--package", "acmite"])
 }

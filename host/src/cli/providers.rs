@@ -16,6 +16,7 @@ use crate::flow::{Instance, ProviderSource, SourceError};
 use crate::name::DnsName;
 use crate::plugin::bundled;
 use crate::plugin::cache::CompiledCache;
+use crate::plugin::compile::Compiler;
 use crate::plugin::engine::new_engine;
 use crate::plugin::loader::{LoadError, Loaded, Loader};
 use crate::plugin::overrides::OriginOverrides;
@@ -115,6 +116,8 @@ const MOCKS: &str = "ACMITE_LAB_ORIGINS";
 /// Loads the providers of one run, each once.
 pub struct Providers {
     loader: Loader,
+    /// For components that do not come with acmite: compiling them is bounded.
+    outsiders: Loader,
     installed: PluginPins,
     rules: Vec<Rule>,
     credentials: Option<PathBuf>,
@@ -130,8 +133,11 @@ impl Providers {
     /// The providers that the user named.
     pub fn new(state: &StateDir, args: &ProviderArgs) -> Result<Self, Failure> {
         let engine = new_engine().map_err(|error| Failure::of(Exit::Failed, &error))?;
+        let compiler = Compiler::child()
+            .map_err(|error| Failure::new(Exit::Failed, format!("could not find acmite's own executable: {error}")))?;
         let cache = CompiledCache::open(&state.cache_dir()).map_err(|error| Failure::of(Exit::State, &error))?;
         Ok(Self {
+            outsiders: Loader::new(engine.clone(), Some(cache.clone())).with_compiler(compiler),
             loader: Loader::new(engine, Some(cache)),
             installed: PluginPins::new(state),
             rules: args.plugins.clone(),
@@ -174,21 +180,21 @@ impl Providers {
     pub fn load(&self, spec: &Spec) -> Result<Loaded, OpenError> {
         let failed = |source| OpenError::NotLoaded { plugin: spec.to_string(), source };
         match spec {
-            Spec::File(path) => self.loader.load_file(path).map_err(failed),
+            Spec::File(path) => self.outsiders.load_file(path).map_err(failed),
             Spec::Id { id, .. } => {
                 if let Some(component) = bundled::component(id) {
                     return self.loader.load(component, id).map_err(failed);
                 }
                 let installed = self.installed.component(id).map_err(|source| OpenError::Pin { source })?;
                 let component = installed.ok_or_else(|| OpenError::Unknown { id: id.clone() })?;
-                self.loader.load(&component, id).map_err(failed)
+                self.outsiders.load(&component, id).map_err(failed)
             }
         }
     }
 
     /// A component that is not installed yet; `path` names it in errors.
     pub fn load_bytes(&self, component: &[u8], path: &Path) -> Result<Loaded, Failure> {
-        Ok(self.loader.load(component, &path.display().to_string())?)
+        Ok(self.outsiders.load(component, &path.display().to_string())?)
     }
 
     fn sources(&self, spec: &Spec, plugin_id: &str, file: Option<&Path>) -> CredentialSources {

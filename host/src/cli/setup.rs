@@ -1,6 +1,5 @@
 //! What commands share: the state folder, resolvers, signals, the CA's directory.
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,34 +10,28 @@ use super::Global;
 use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use crate::acme::HttpOptions;
-use crate::dns::{Dns, DnsOptions};
+use crate::dns::{Dns, DnsOptions, Resolver};
 use crate::flow::{Cancel, cancellation};
+use crate::name::DnsName;
 use crate::store::StateDir;
 
 /// Whom to ask about DNS.
 #[derive(Args, Clone, Debug, Default)]
 pub struct DnsArgs {
-    /// Ask this resolver instead of the system's, as ADDR or ADDR:PORT; may be repeated
-    #[arg(long = "dns-resolver", value_name = "ADDR[:PORT]", value_parser = resolver)]
-    pub resolvers: Vec<SocketAddr>,
+    /// Ask this resolver instead of the system's: ADDR, ADDR:PORT, tls://HOST or https://HOST/PATH; may be repeated
+    #[arg(long = "dns-resolver", value_name = "RESOLVER")]
+    pub resolvers: Vec<Resolver>,
+    /// The apex of the zone of every name, where DNS as seen from here does not show it (split horizon)
+    #[arg(long = "dns-zone", value_name = "NAME")]
+    pub zone: Option<DnsName>,
 }
 
 impl DnsArgs {
     /// Questions to these resolvers, or to the system's.
     pub fn open(&self) -> Result<Dns, Failure> {
-        Ok(Dns::new(DnsOptions { resolvers: self.resolvers.clone() })?)
+        Ok(Dns::new(DnsOptions { resolvers: self.resolvers.clone(), zone: self.zone.clone(), roots_pem: None })?)
     }
 }
-
-fn resolver(text: &str) -> Result<SocketAddr, String> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    match bare.parse::<IpAddr>() {
-        Ok(ip) => Ok(SocketAddr::new(ip, DNS_PORT)),
-        Err(_) => text.parse().map_err(|_| "give an address, as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53".into()),
-    }
-}
-
-const DNS_PORT: u16 = 53;
 
 /// Which CA.
 #[derive(Args, Clone, Debug)]
@@ -159,20 +152,6 @@ pub fn absolute(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn resolvers_are_addresses_with_or_without_a_port() {
-        for (text, full) in [
-            ("192.0.2.1", "192.0.2.1:53"),
-            ("192.0.2.1:54", "192.0.2.1:54"),
-            ("2001:db8::1", "[2001:db8::1]:53"),
-            ("[2001:db8::1]", "[2001:db8::1]:53"),
-            ("[2001:db8::1]:54", "[2001:db8::1]:54"),
-        ] {
-            assert_eq!(resolver(text).map(|address| address.to_string()), Ok(full.to_owned()));
-        }
-        assert!(resolver("dns.example").is_err());
-    }
 
     #[test]
     fn plain_http_is_for_this_machine_alone() {

@@ -1,8 +1,19 @@
 //! Finding the zone of a challenge and waiting until its servers show the values.
 
+pub mod answer;
+pub mod cname;
+pub mod poll;
 pub mod propagation;
+pub mod resolver;
 pub mod transport;
+pub mod walk;
+pub mod watch;
 pub mod zone;
 
-pub use propagation::{Expectation, PropagationCheck, PropagationError, PropagationEvent, PropagationOptions};
-pub use zone::{Dns, DnsOptions, ResolverError, Target, Zone, ZoneError};
+pub use answer::{Answer, NameServer, Server};
+pub use cname::Target;
+pub use poll::Expectation;
+pub use propagation::{Laggard, PropagationCheck, PropagationError, PropagationEvent, PropagationOptions};
+pub use resolver::{Resolver, ResolverError};
+pub use walk::ZoneError;
+pub use zone::{Dns, DnsOptions, Zone};

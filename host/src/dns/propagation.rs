@@ -1,22 +1,14 @@
-//! Waiting until every name server shows the values.
+//! What waiting for the values is told to do, and what it tells.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use hickory_proto::rr::{RData, RecordType};
-use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use serde::{Serialize, Serializer};
 
-use crate::backoff::Backoff;
-use crate::dns::transport::ask;
-use crate::dns::zone::{Dns, Zone};
+use super::answer::{Answer, NameServer, Server};
+use super::resolver::Resolver;
 use crate::name::DnsName;
-
-/// The values that must be seen at each name.
-pub type Expectation = BTreeMap<DnsName, BTreeSet<String>>;
 
 /// Which servers must show the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,91 +52,132 @@ pub struct PropagationOptions {
 
 /// What is seen meanwhile.
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", tag = "event")]
 pub enum PropagationEvent {
     /// A server shows all values.
     Complete {
-        /// Its address.
-        server: SocketAddr,
+        /// Which.
+        server: Server,
+        /// Since the waiting began; shown in seconds.
+        #[serde(serialize_with = "as_seconds")]
+        waited: Duration,
     },
+    /// A server lacks a value; said once of each.
+    Lacking {
+        /// Which.
+        server: Server,
+        /// The name that was asked for.
+        name: DnsName,
+        /// What stands there.
+        answer: Answer,
+    },
+    /// A server is of no use to anyone who asks it, and is not waited for.
+    PassedOver {
+        /// Which.
+        server: Server,
+        /// The name that was asked for.
+        name: DnsName,
+        /// What came.
+        answer: Answer,
+    },
+    /// Some servers have addresses of a family that this machine has no route for; said once of each family.
+    Unroutable {
+        /// Which.
+        servers: Vec<NameServer>,
+    },
+    /// No name server can be asked from here, so resolvers are.
+    Fallback {
+        /// The zone.
+        apex: DnsName,
+        /// Who is asked now.
+        resolvers: Vec<Resolver>,
+    },
+}
+
+/// A server that does not show a value.
+#[derive(Clone, Debug, Serialize)]
+pub struct Laggard {
+    /// Which.
+    pub server: Server,
+    /// The name that was asked for.
+    pub name: DnsName,
+    /// What came last.
+    pub answer: Answer,
+    /// Its serial number of the zone and the newest one of all servers, if it is behind.
+    pub behind: Option<(u32, u32)>,
+}
+
+/// Why the waiting was in vain.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PropagationError {
+    /// These answer and lack values.
+    #[error("not every value was seen within {}: {}; wait longer or look at these servers", seconds(.waited), listed(.laggards))]
+    Lagging {
+        /// How long.
+        waited: Duration,
+        /// One for each server.
+        laggards: Vec<Laggard>,
+    },
+    /// Nobody who was asked is of use.
+    #[error("nobody can say whether the values are there: {}; name another resolver with --dns-resolver", listed(.laggards))]
+    Unanswered {
+        /// How long.
+        waited: Duration,
+        /// One for each server.
+        laggards: Vec<Laggard>,
+    },
+}
+
+impl PropagationError {
+    /// With servers that were asked earlier.
+    pub(super) fn with(mut self, earlier: Vec<Laggard>) -> Self {
+        let (Self::Lagging { laggards, .. } | Self::Unanswered { laggards, .. }) = &mut self;
+        laggards.extend(earlier);
+        self
+    }
+}
+
+fn as_seconds<S: Serializer>(waited: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(waited.as_secs_f64())
 }
 
 impl fmt::Display for PropagationEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Complete { server } = self;
-        write!(f, "{server} shows all values")
-    }
-}
-
-/// Not every server showed every value in time.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("not every value was seen in time: {}; wait longer or look at these servers", .laggards.join("; "))]
-pub struct PropagationError {
-    /// A line for each server: its address, the name, what it answered.
-    pub laggards: Vec<String>,
-}
-
-impl Dns {
-    /// Asks every server at once and then with pauses until all show the values; more values at a name are fine.
-    pub async fn await_propagation(
-        &self,
-        zone: &Zone,
-        expected: &Expectation,
-        options: &PropagationOptions,
-        observe: &(dyn Fn(PropagationEvent) + Sync),
-    ) -> Result<(), PropagationError> {
-        let (servers, recursive) = match options.check {
-            PropagationCheck::All => (&zone.servers, false),
-            PropagationCheck::Resolver => (&*self.resolvers, true),
-            PropagationCheck::None => return Ok(()),
-        };
-        let deadline = Instant::now() + options.timeout;
-        let polls = servers.iter().map(|server| async move {
-            let seen = poll(*server, expected, recursive, deadline).await;
-            if seen.is_ok() {
-                observe(PropagationEvent::Complete { server: *server });
+        match self {
+            Self::Complete { server, waited } => write!(f, "{server} shows all values after {}", seconds(waited)),
+            Self::Lacking { server, name, answer } => write!(f, "{server} does not show {name} yet: {answer}"),
+            Self::PassedOver { server, name, answer } => {
+                write!(f, "{server} is not waited for; asked for {name}: {answer}; repair it or take it off the zone")
             }
-            seen
-        });
-        let laggards: Vec<_> =
-            futures_util::future::join_all(polls).await.into_iter().filter_map(Result::err).collect();
-        if laggards.is_empty() { Ok(()) } else { Err(PropagationError { laggards }) }
-    }
-}
-
-async fn poll(server: SocketAddr, expected: &Expectation, recursive: bool, deadline: Instant) -> Result<(), String> {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), deadline);
-    for (name, values) in expected {
-        let mut why = "no answer".to_owned();
-        loop {
-            let answer = timeout_at(deadline, check(server, name, values, recursive)).await;
-            match answer {
-                Ok(Ok(())) => break,
-                Ok(Err(now)) => why = now,
-                // Cut off by the deadline: what was seen before is what is told.
-                Err(_) => {}
+            Self::Unroutable { servers } => {
+                write!(f, "not asked, as this machine has no route to them: {}", joined(servers))
             }
-            if !backoff.pause(Duration::ZERO).await {
-                return Err(format!("{server}, {name}: {why}"));
+            Self::Fallback { apex, resolvers } => {
+                let resolvers = joined(resolvers);
+                write!(f, "no name server of {apex} can be asked (is port 53 blocked?); asking {resolvers} instead")
             }
         }
     }
-    Ok(())
 }
 
-async fn check(server: SocketAddr, name: &DnsName, values: &BTreeSet<String>, recursive: bool) -> Result<(), String> {
-    let answer = ask(server, name, RecordType::TXT, recursive).await.map_err(|error| error.to_string())?;
-    if !recursive && !answer.metadata.authoritative {
-        return Err(format!("not authoritative ({})", answer.metadata.response_code));
+impl fmt::Display for Laggard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, asked for {}: {}", self.server, self.name, self.answer)?;
+        match self.behind {
+            Some((own, newest)) => write!(f, " (it has serial {own}, the newest is {newest})"),
+            None => Ok(()),
+        }
     }
-    let seen: BTreeSet<String> = answer.answers.iter().filter_map(|record| text(&record.data)).collect();
-    if values.is_subset(&seen) {
-        return Ok(());
-    }
-    Err(format!("{}, values {seen:?}", answer.metadata.response_code))
 }
 
-fn text(data: &RData) -> Option<String> {
-    let RData::TXT(txt) = data else { return None };
-    String::from_utf8(txt.txt_data.concat()).ok()
+fn listed(laggards: &[Laggard]) -> String {
+    laggards.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn joined(all: &[impl fmt::Display]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn seconds(waited: &Duration) -> String {
+    format!("{:.1} s", waited.as_secs_f64())
 }

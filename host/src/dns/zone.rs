@@ -1,240 +1,249 @@
-//! The zone a challenge record belongs in, after the CNAMEs that stand at its name.
+//! Zones and their name servers, as resolvers know them.
 
-use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{Name, RData, RecordType};
-use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout_at};
+use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use hickory_proto::op::Message;
+use hickory_proto::rr::{RData, RecordType};
+use tokio::sync::{OnceCell, Semaphore};
 
-use crate::dns::transport::ask;
+use super::answer::{Answer, NameServer, is_answer, rcode, read_name};
+use super::resolver::{DNS_PORT, Encrypted, Resolver, ResolverError, of_the_system};
+use super::transport::{AskError, Recursion, ask, has_route};
 use crate::name::DnsName;
 
 /// Whom to ask.
 #[derive(Clone, Debug, Default)]
 pub struct DnsOptions {
-    /// Resolvers; those of the system if empty. A loopback one at a port other than 53 makes name servers at loopback
-    /// addresses be asked at that port too.
-    pub resolvers: Vec<SocketAddr>,
+    /// Resolvers; those of the system if empty. A plain loopback one at a port other than 53 makes name servers at
+    /// loopback addresses be asked at that port too, so that a lab needs no privileged port.
+    pub resolvers: Vec<Resolver>,
+    /// The apex of the zone of every name, where DNS as seen from here does not show it.
+    pub zone: Option<DnsName>,
+    /// PEM certificates trusted besides the system's for encrypted resolvers.
+    pub roots_pem: Option<Vec<u8>>,
 }
 
 /// Questions to DNS; clones share what was found.
 #[derive(Clone, Debug)]
-pub struct Dns {
-    pub(super) resolvers: Arc<Vec<SocketAddr>>,
-    zones: Arc<Mutex<HashMap<DnsName, Zone>>>,
+pub struct Dns(pub(super) Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) resolvers: Vec<Resolver>,
+    pub(super) fixed_zone: Option<DnsName>,
+    encrypted: Option<Encrypted>,
+    turns: Semaphore,
+    sent: AtomicU64,
+    found: Mutex<HashMap<(DnsName, RecordType), Arc<OnceCell<Resolved>>>>,
+    known: Mutex<BTreeSet<DnsName>>,
+    unreached: Mutex<BTreeSet<DnsName>>,
+    /// Resolvers that were asked about a challenge's name before its values were published.
+    pub(super) asked_before: Mutex<BTreeSet<Resolver>>,
+    pub(super) families_said: Mutex<BTreeSet<bool>>,
+}
+
+type Resolved = Result<Arc<Message>, Answer>;
+
+/// A zone and its authoritative servers.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    /// Its name.
+    pub apex: DnsName,
+    pub(super) servers: Vec<NameServer>,
+    pub(super) unroutable: Vec<NameServer>,
+}
+
+impl Zone {
+    /// Every address that is asked.
+    pub fn servers(&self) -> &[NameServer] {
+        &self.servers
+    }
+
+    /// Every address that this machine has no route to.
+    pub fn unroutable(&self) -> &[NameServer] {
+        &self.unroutable
+    }
 }
 
 impl Dns {
     /// Reads the system's resolvers if none are given.
     pub fn new(options: DnsOptions) -> Result<Self, ResolverError> {
-        let mut resolvers = options.resolvers;
-        if resolvers.is_empty() {
-            let (config, _) = hickory_resolver::system_conf::read_system_conf()
-                .map_err(|error| ResolverError { why: error.to_string() })?;
-            resolvers = config.name_servers.iter().map(|server| SocketAddr::new(server.ip, 53)).collect();
-        }
-        Ok(Self { resolvers: Arc::new(resolvers), zones: Arc::default() })
+        let resolvers = if options.resolvers.is_empty() { of_the_system()? } else { options.resolvers };
+        let all_plain = resolvers.iter().all(|resolver| matches!(resolver, Resolver::Plain(_)));
+        let encrypted = if all_plain { None } else { Some(Encrypted::new(options.roots_pem.as_deref())?) };
+        Ok(Self(Arc::new(Inner {
+            resolvers,
+            fixed_zone: options.zone,
+            encrypted,
+            turns: Semaphore::new(QUESTIONS_IN_FLIGHT),
+            sent: AtomicU64::new(0),
+            found: Mutex::default(),
+            known: Mutex::default(),
+            unreached: Mutex::default(),
+            asked_before: Mutex::default(),
+            families_said: Mutex::default(),
+        })))
     }
 
-    /// Where the TXT values of `base` belong: `_acme-challenge.<base>` or what CNAMEs at exactly that name lead to.
-    pub async fn challenge_target(&self, base: &DnsName, deadline: Instant) -> Result<Target, ZoneError> {
-        timeout_at(deadline, self.follow(base)).await.map_err(|_| ZoneError::Late { base: base.clone() })?
+    /// How many questions were asked so far; one that is sent again or over TCP counts once.
+    pub fn questions(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
     }
 
-    async fn follow(&self, base: &DnsName) -> Result<Target, ZoneError> {
-        let mut name = base.child("_acme-challenge").map_err(|_| ZoneError::TooLong { base: base.clone() })?;
-        let mut zone = self.enclosing_zone(base).await?;
-        let mut chain = Vec::new();
-        for _ in 0..MAX_STEPS {
-            let answer = self.ask_zone(&zone, &name).await?;
-            if let Some(cut) = referral(&answer, &zone.apex, &name) {
-                zone = self.servers_of(cut).await?;
-                continue;
-            }
-            let Some(target) = cname(&answer, &name) else { return Ok(Target { name, chain, zone }) };
-            if self.is_wildcard(&zone, &name, &target).await? {
-                return Ok(Target { name, chain, zone });
-            }
-            if target == name || chain.contains(&target) {
-                return Err(ZoneError::Loop { name: target });
-            }
-            chain.push(name);
-            zone = self.enclosing_zone(target.parent().as_ref().unwrap_or(&target)).await?;
-            name = target;
-        }
-        Err(ZoneError::Loop { name })
+    /// Asks an authoritative server.
+    pub(super) async fn ask_authority(
+        &self,
+        server: SocketAddr,
+        name: &DnsName,
+        kind: RecordType,
+    ) -> Result<Message, AskError> {
+        let _turn = self.turn().await;
+        ask(server, name, kind, Recursion::None).await
     }
 
-    /// Whether a sibling nobody made has the same CNAME: then it is a wildcard's.
-    async fn is_wildcard(&self, zone: &Zone, name: &DnsName, target: &DnsName) -> Result<bool, ZoneError> {
-        let Some(parent) = name.parent() else { return Ok(false) };
-        let label = format!("acmite-{:04x}{:04x}", Message::query().metadata.id, Message::query().metadata.id);
-        let Ok(sibling) = parent.child(&label) else { return Ok(false) };
-        Ok(cname(&self.ask_zone(zone, &sibling).await?, &sibling).as_ref() == Some(target))
+    /// Asks one resolver, whatever was found before.
+    pub(super) async fn ask_resolver(
+        &self,
+        resolver: &Resolver,
+        name: &DnsName,
+        kind: RecordType,
+    ) -> Result<Message, AskError> {
+        let _turn = self.turn().await;
+        match (resolver, &self.0.encrypted) {
+            (Resolver::Plain(address), _) => ask(*address, name, kind, Recursion::Desired).await,
+            (_, Some(encrypted)) => encrypted.ask(resolver, name, kind).await,
+            (_, None) => unreachable!("an encrypted resolver has a client from new()"),
+        }
     }
 
-    async fn ask_zone(&self, zone: &Zone, name: &DnsName) -> Result<Message, ZoneError> {
-        for server in &zone.servers {
-            if let Ok(answer) = ask(*server, name, RecordType::TXT, false).await
-                // A server that gives up on a circle of CNAMEs says SERVFAIL beside them.
-                && (matches!(answer.metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
-                    || cname(&answer, name).is_some())
-            {
-                return Ok(answer);
-            }
-        }
-        Err(ZoneError::Silent { apex: zone.apex.clone() })
+    async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        let turn = self.0.turns.acquire().await.ok();
+        self.0.sent.fetch_add(1, Ordering::Relaxed);
+        turn
     }
 
-    /// The nearest name at or above `name` that has an SOA record.
-    async fn enclosing_zone(&self, name: &DnsName) -> Result<Zone, ZoneError> {
-        let mut candidate = Some(name.clone());
-        while let Some(apex) = candidate {
-            if self.zones.lock().await.contains_key(&apex) {
-                return self.servers_of(apex).await;
-            }
-            let answer = self.resolve(&apex, RecordType::SOA).await?;
-            let owner = Name::from_ascii(format!("{apex}.")).ok();
-            if answer.answers.iter().any(|r| matches!(r.data, RData::SOA(_)) && Some(&r.name) == owner.as_ref()) {
-                return self.servers_of(apex).await;
-            }
-            candidate = apex.parent();
-        }
-        Err(ZoneError::NoZone { name: name.clone() })
-    }
-
-    async fn servers_of(&self, apex: DnsName) -> Result<Zone, ZoneError> {
-        // Held while asking, so that many names of one zone ask once.
-        let mut zones = self.zones.lock().await;
-        if let Some(zone) = zones.get(&apex) {
-            return Ok(zone.clone());
-        }
-        let mut servers = BTreeSet::new();
-        for record in self.resolve(&apex, RecordType::NS).await?.answers {
-            if let RData::NS(ns) = record.data
-                && let Ok(host) = DnsName::parse(&ns.0.to_ascii())
-            {
-                servers.extend(self.addresses(&host).await?);
-            }
-        }
-        if servers.is_empty() {
-            return Err(ZoneError::Silent { apex });
-        }
-        let zone = Zone { apex: apex.clone(), servers: servers.into_iter().collect() };
-        zones.insert(apex, zone.clone());
-        Ok(zone)
-    }
-
-    async fn addresses(&self, host: &DnsName) -> Result<Vec<SocketAddr>, ZoneError> {
-        let mut found = Vec::new();
-        for kind in [RecordType::A, RecordType::AAAA] {
-            for record in self.resolve(host, kind).await?.answers {
-                let ip = match record.data {
-                    RData::A(a) => a.0.into(),
-                    RData::AAAA(a) => a.0.into(),
-                    _ => continue,
-                };
-                let address = SocketAddr::new(ip, self.port_for(ip));
-                if has_route(address) {
-                    found.push(address);
+    /// What the first resolver that knows says; asked once for all clones unless all fail.
+    pub(super) async fn resolve(&self, name: &DnsName, kind: RecordType) -> Resolved {
+        let key = (name.clone(), kind);
+        let cell = Arc::clone(lock(&self.0.found).entry(key.clone()).or_default());
+        let resolved = cell.get_or_init(|| async {
+            let asks = self.0.resolvers.iter().map(|resolver| async move {
+                match self.ask_resolver(resolver, name, kind).await {
+                    Ok(message) if is_answer(&message) => Ok(Arc::new(message)),
+                    Ok(message) => Err(Answer::Failed { rcode: rcode(message.metadata.response_code) }),
+                    Err(error) => Err(Answer::NoAnswer(error)),
                 }
-            }
+            });
+            first_good(asks).await.map_err(|failed| failed.into_iter().next().unwrap_or(SILENCE))
+        });
+        let resolved = resolved.await.clone();
+        if resolved.is_err() {
+            lock(&self.0.found).remove(&key);
         }
-        Ok(found)
+        resolved
     }
 
-    fn port_for(&self, ip: std::net::IpAddr) -> u16 {
-        let test = self.resolvers.iter().find(|r| ip.is_loopback() && r.ip().is_loopback() && r.port() != 53);
-        test.map_or(53, SocketAddr::port)
-    }
-
-    async fn resolve(&self, name: &DnsName, kind: RecordType) -> Result<Message, ZoneError> {
-        for resolver in self.resolvers.iter() {
-            if let Ok(answer) = ask(*resolver, name, kind, true).await
-                && matches!(answer.metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain)
-            {
-                return Ok(answer);
-            }
+    /// The zone whose apex is known, with its servers; `referral` helps where no resolver knows them.
+    pub(super) async fn zone_at(&self, apex: DnsName, referral: Option<&Message>) -> Zone {
+        let mut hosts = match self.resolve(&apex, RecordType::NS).await {
+            Ok(answer) => hosts(&answer.answers),
+            Err(_) => BTreeSet::new(),
+        };
+        if let (true, Some(referral)) = (hosts.is_empty(), referral) {
+            hosts = self::hosts(&referral.authorities);
         }
-        Err(ZoneError::NoResolver { name: name.clone() })
+        let looked_up = join_all(hosts.iter().map(|host| self.addresses(host, referral))).await;
+        let all: BTreeMap<SocketAddr, DnsName> = looked_up.into_iter().flatten().collect();
+        let all = all.into_iter().map(|(address, host)| NameServer { host, address });
+        let (servers, unroutable) = all.partition(|server| has_route(server.address));
+        lock(&self.0.known).insert(apex.clone());
+        Zone { apex, servers, unroutable }
     }
-}
 
-/// Where values are to be put.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// The name of the TXT records.
-    pub name: DnsName,
-    /// The names that led to it by CNAME.
-    pub chain: Vec<DnsName>,
-    /// The zone it is in.
-    pub zone: Zone,
-}
-
-/// A zone and the addresses of its authoritative servers.
-#[derive(Clone, Debug)]
-pub struct Zone {
-    /// Its name.
-    pub apex: DnsName,
-    pub(super) servers: Vec<SocketAddr>,
-}
-
-/// The zone cut below `apex` that an answer without records shows: the NS of a referral, or the SOA of a child zone that
-/// stands on the same server.
-fn referral(answer: &Message, apex: &DnsName, name: &DnsName) -> Option<DnsName> {
-    if !answer.answers.is_empty() {
-        return None;
-    }
-    let owners = answer.authorities.iter().filter(|record| match record.data {
-        RData::NS(_) => !answer.metadata.authoritative,
-        RData::SOA(_) => answer.metadata.authoritative,
-        _ => false,
-    });
-    owners
-        .filter_map(|record| DnsName::parse(&record.name.to_ascii()).ok())
-        .find(|cut| cut != apex && cut.is_within(apex) && name.is_within(cut))
-}
-
-fn cname(answer: &Message, name: &DnsName) -> Option<DnsName> {
-    answer.answers.iter().find_map(|record| match &record.data {
-        RData::CNAME(target) if DnsName::parse(&record.name.to_ascii()).ok().as_ref() == Some(name) => {
-            DnsName::parse(&target.0.to_ascii()).ok()
+    async fn addresses(&self, host: &DnsName, referral: Option<&Message>) -> Vec<(SocketAddr, DnsName)> {
+        let kinds = [RecordType::A, RecordType::AAAA];
+        let answers = join_all(kinds.map(|kind| self.resolve(host, kind))).await;
+        let answers: Vec<Arc<Message>> = answers.into_iter().flatten().collect();
+        let mut found: Vec<IpAddr> =
+            answers.iter().flat_map(|answer| &answer.answers).filter_map(|record| ip(&record.data)).collect();
+        if let (true, Some(referral)) = (found.is_empty(), referral) {
+            let glue = referral.additionals.iter().filter(|record| read_name(&record.name).as_ref() == Some(host));
+            found.extend(glue.filter_map(|record| ip(&record.data)));
         }
+        found.into_iter().map(|ip| (SocketAddr::new(ip, self.port_for(ip)), host.clone())).collect()
+    }
+
+    /// 53, but for the name servers of a lab: see [`DnsOptions::resolvers`].
+    fn port_for(&self, ip: IpAddr) -> u16 {
+        let lab = self.0.resolvers.iter().find_map(|resolver| match resolver {
+            Resolver::Plain(address) if address.ip().is_loopback() => Some(address.port()),
+            _ => None,
+        });
+        if ip.is_loopback() { lab.unwrap_or(DNS_PORT) } else { DNS_PORT }
+    }
+
+    /// The longest zone found so far that holds `name`; a top-level one only says that more is to be found.
+    pub(super) fn known_zone_above(&self, name: &DnsName) -> Option<DnsName> {
+        let known = lock(&self.0.known);
+        let mut above = std::iter::successors(Some(name.clone()), DnsName::parent);
+        above.find(|apex| apex.parent().is_some() && known.contains(apex))
+    }
+
+    pub(super) fn is_unreached(&self, zone: &Zone) -> bool {
+        zone.servers.is_empty() || lock(&self.0.unreached).contains(&zone.apex)
+    }
+
+    pub(super) fn mark_unreached(&self, zone: &Zone) {
+        lock(&self.0.unreached).insert(zone.apex.clone());
+    }
+}
+
+/// Over all zones of all clones.
+const QUESTIONS_IN_FLIGHT: usize = 64;
+const SILENCE: Answer = Answer::NoAnswer(AskError::Silent);
+
+/// Starts one after the other, each when the last has failed or is slow, and gives the first success or all failures.
+pub(super) async fn first_good<T, E>(
+    asks: impl Iterator<Item = impl Future<Output = Result<T, E>>>,
+) -> Result<T, Vec<E>> {
+    let (mut asks, mut running, mut failed) = (asks.fuse(), FuturesUnordered::new(), Vec::new());
+    loop {
+        let started = asks.next().map(|ask| running.push(ask)).is_some();
+        let patience = if started { SLOW } else { Duration::MAX };
+        match tokio::time::timeout(patience, running.next()).await {
+            Ok(Some(Ok(good))) => return Ok(good),
+            Ok(Some(Err(error))) => failed.push(error),
+            Ok(None) => return Err(failed),
+            Err(_slow) => {}
+        }
+    }
+}
+
+/// A healthy server anywhere on earth answers sooner.
+const SLOW: Duration = Duration::from_millis(400);
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn hosts(records: &[hickory_proto::rr::Record]) -> BTreeSet<DnsName> {
+    let hosts = records.iter().filter_map(|record| match &record.data {
+        RData::NS(ns) => read_name(&ns.0),
         _ => None,
-    })
+    });
+    hosts.collect()
 }
 
-fn has_route(address: SocketAddr) -> bool {
-    let local = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    std::net::UdpSocket::bind(local).and_then(|socket| socket.connect(address)).is_ok()
-}
-
-const MAX_STEPS: usize = 16;
-
-/// The system's resolvers cannot be read.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the system's DNS resolvers cannot be read ({why}); name one with its address")]
-pub struct ResolverError {
-    why: String,
-}
-
-/// Why the place for a value was not found.
-#[derive(Clone, Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
-pub enum ZoneError {
-    #[error("the zone of {base} was not found in time; check that DNS can be reached")]
-    Late { base: DnsName },
-    #[error("{base} is too long for a name below it")]
-    TooLong { base: DnsName },
-    #[error("the CNAMEs at {name} lead in a circle or through more than 16 names; correct them")]
-    Loop { name: DnsName },
-    #[error("no name server of {apex} answers; check its delegation and that port 53 is let through")]
-    Silent { apex: DnsName },
-    #[error("{name} is in no zone; check that it is spelt right and delegated")]
-    NoZone { name: DnsName },
-    #[error("no resolver answers for {name}; name another one")]
-    NoResolver { name: DnsName },
+fn ip(data: &RData) -> Option<IpAddr> {
+    match data {
+        RData::A(a) => Some(a.0.into()),
+        RData::AAAA(a) => Some(a.0.into()),
+        _ => None,
+    }
 }

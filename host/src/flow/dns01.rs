@@ -136,7 +136,7 @@ impl ZoneProof<'_> {
             credentials: instance.credentials.clone(),
             zone: zone.apex.clone(),
             records: records.iter().map(|record| (record.name.clone(), record.value.clone())).collect(),
-            resolvers: self.session.resolvers.to_vec(),
+            resolvers: self.session.resolvers.iter().map(ToString::to_string).collect(),
             certificate: self.certificate.to_owned(),
             state: Vec::new(),
             memory: Vec::new(),

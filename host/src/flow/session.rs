@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::cancel::Cancel;
 use super::event::Event;
-use crate::dns::Dns;
+use crate::dns::{Dns, Resolver};
 use crate::name::DnsName;
 use crate::plugin::provider::Provider;
 use crate::store::StateDir;
@@ -20,7 +20,7 @@ pub struct Session<'a> {
     /// Questions to DNS.
     pub dns: &'a Dns,
     /// The resolvers the user named instead of the system's.
-    pub resolvers: &'a [std::net::SocketAddr],
+    pub resolvers: &'a [Resolver],
     /// Where providers come from.
     pub providers: &'a dyn ProviderSource,
     /// Is told what happens.

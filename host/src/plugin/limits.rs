@@ -148,4 +148,33 @@ mod tests {
         assert!(budget.memory_growing(0, 1, None).is_err());
         assert_eq!(budget.exceeded.as_deref(), Some("64 MiB of memory"));
     }
+
+    fn instantiated(component: &[u8]) -> Option<String> {
+        let engine = crate::plugin::engine::new_engine().expect("an engine");
+        let component = wasmtime::component::Component::new(&engine, component).expect("a component");
+        let mut store = wasmtime::Store::new(&engine, Budget::new(Limits::default()));
+        store.limiter(|budget| budget);
+        store.set_epoch_deadline(u64::MAX / 2);
+        let linker = wasmtime::component::Linker::new(&engine);
+        match linker.instantiate(&mut store, &component) {
+            Ok(_) => None,
+            Err(error) => Some(store.data().exceeded.clone().unwrap_or_else(|| panic!("{error:?}"))),
+        }
+    }
+
+    #[test]
+    fn the_memories_and_tables_of_several_modules_count_together() {
+        let twice = |inside: &str| {
+            let module = format!("(core module $m {inside})");
+            let component =
+                format!("(component {module} (core instance (instantiate $m)) (core instance (instantiate $m)))");
+            wat::parse_str(component).expect("valid text")
+        };
+        let shown = |inside: &str| instantiated(&twice(inside));
+        let memory = Some("64 MiB of memory".to_owned());
+        assert_eq!(shown("(memory 500)"), None);
+        assert_eq!(shown("(memory 513)"), memory);
+        assert_eq!(shown("(memory 256) (memory 257)"), memory);
+        assert_eq!(shown("(table 50001 funcref)"), Some("100000 table elements".to_owned()));
+    }
 }

@@ -83,6 +83,8 @@ fn encodings(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         all.push(json.replace('/', "\\/").into_bytes());
         all.push(json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e").into_bytes());
         all.push(json.as_bytes().to_vec());
+        all.push(ascii_json(json).into_bytes());
+        all.push(ascii_json(json).replace('/', "\\/").into_bytes());
         let xml = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let quotes = xml.replace('"', "&quot;");
         all.push(quotes.replace('\'', "&apos;").into_bytes());
@@ -95,6 +97,18 @@ fn encodings(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         all.push(base64_core(&BASE64URL_NOPAD, value, skipped));
     }
     all.into_iter().filter(|needle| needle.len() >= MIN_BYTES).map(Zeroizing::new).collect()
+}
+
+/// What is not ASCII as `\u00e9`, as PHP and Python write JSON.
+fn ascii_json(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character.is_ascii() {
+            true => ascii.push(character),
+            false => character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| ascii += &format!("\\u{unit:04x}")),
+        }
+    }
+    ascii
 }
 
 /// `%2F` as `%2f`; all else stays as it is.
@@ -221,6 +235,37 @@ mod tests {
         fn bytes(&mut self, length: usize) -> Vec<u8> {
             (0..length).map(|_| self.below(256) as u8).collect()
         }
+    }
+
+    #[test]
+    fn a_secret_beyond_ascii_is_found_as_servers_write_it() {
+        let secret = "pa\u{df}/w\u{f6}rd \u{1f511}";
+        let scrubber = Scrubber::new([("key", secret.as_bytes())].into_iter());
+        for form in [
+            secret,
+            "pa\\u00df/w\\u00f6rd \\ud83d\\udd11",
+            "pa\\u00df\\/w\\u00f6rd \\ud83d\\udd11",
+            "pa%C3%9F%2Fw%C3%B6rd+%F0%9F%94%91",
+        ] {
+            assert_eq!(scrubber.text(&format!("a {form} b")), "a [key] b", "{form}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_secret_is_found_in_every_form_and_a_shorter_one_in_none() {
+        let secret = b"q7/Zx9";
+        assert_eq!(secret.len(), MIN_BYTES);
+        let scrubber = Scrubber::new([("pin", &secret[..])].into_iter());
+        for offset in 0..3 {
+            let encoded = data_encoding::BASE64.encode(&[&b"ab"[..offset], secret, b"c"].concat());
+            assert!(scrubber.text(&encoded).contains("[pin]"), "{encoded}");
+        }
+        for form in ["q7/Zx9", "q7%2FZx9", "q7\\/Zx9", "71372f5a7839", "71372F5A7839"] {
+            assert_eq!(scrubber.text(form), "[pin]", "{form}");
+        }
+        let short = Scrubber::new([("pin", &b"12345"[..]), ("none", b"")].into_iter());
+        let text = "status 12345, and 3132333435";
+        assert_eq!(short.text(text), text);
     }
 
     #[test]

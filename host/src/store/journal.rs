@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE64, HEXLOWER};
@@ -99,7 +98,7 @@ pub struct Entry {
     /// Names and values of the TXT records.
     pub records: Vec<(DnsName, String)>,
     /// The resolvers that were asked instead of the system's.
-    pub resolvers: Vec<SocketAddr>,
+    pub resolvers: Vec<String>,
     /// The certificate that it is for.
     pub certificate: String,
     /// What the provider returned for its `cleanup`.
@@ -256,7 +255,7 @@ mod tests {
             credentials: Some("/etc/acmite/quillzone.toml".into()),
             zone: name("example.com"),
             records: vec![(name("_acme-challenge.example.com"), "value".to_owned())],
-            resolvers: vec!["[::1]:53".parse().expect("an address")],
+            resolvers: vec!["[::1]:53".to_owned()],
             certificate: "example.com".to_owned(),
             state: Vec::new(),
             memory: Vec::new(),

@@ -1,4 +1,7 @@
 //! Makes a provider: builds its crate, makes the module a component and embeds its manifest.
+//!
+//! The release profile is given here, so that a provider's own `Cargo.toml` needs none: small code, one unit, abort on
+//! panic. [`Names`] says whether function names stay.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,19 +14,61 @@ use wit_component::ComponentEncoder;
 pub struct Built {
     /// Its id, as its manifest says.
     pub id: String,
+    /// Its version, as its manifest says.
+    pub version: String,
     /// The component with its manifest.
     pub component: Vec<u8>,
 }
 
+/// Whether a component keeps the names of its functions.
+///
+/// Where a panic was (file, line, message) is logged by the SDK's hook and needs no names; they make the frames of a
+/// trap without panic, as of an endless recursion, readable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Names {
+    /// Kept: about 15 % more bytes, nothing at run time.
+    #[default]
+    Keep,
+    /// Left out.
+    Strip,
+}
+
 /// Builds the crate in `folder`, which holds `Cargo.toml` and `plugin.toml`, for `wasm32-unknown-unknown`.
 pub fn build_plugin(folder: &Path) -> Result<Built, BuildError> {
+    build_plugin_with(folder, Names::default())
+}
+
+/// The same, with names or without.
+pub fn build_plugin_with(folder: &Path, names: Names) -> Result<Built, BuildError> {
     let manifest_path = folder.join("plugin.toml");
     let manifest = read_text(&manifest_path)?;
-    let id = manifest_id(&manifest).map_err(|source| BuildError::Manifest { path: manifest_path, source })?;
-    let module_path = build_module(folder)?;
+    let Identity { id, version } =
+        toml::from_str(&manifest).map_err(|source| BuildError::Manifest { path: manifest_path, source })?;
+    let module_path = build_module(folder, names)?;
     let module =
         std::fs::read(&module_path).map_err(|source| BuildError::Unreadable { path: module_path.clone(), source })?;
-    Ok(Built { id, component: componentize(&module, &manifest)? })
+    Ok(Built { id, version, component: componentize(&module, &manifest)? })
+}
+
+/// Builds every crate right below `folder` that has a `plugin.toml`, in order of their folders' names.
+pub fn build_all(folder: &Path) -> Result<Vec<Built>, BuildError> {
+    plugin_folders(folder)?.iter().map(|folder| build_plugin(folder)).collect()
+}
+
+fn plugin_folders(folder: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    let unreadable = |source| BuildError::Unreadable { path: folder.to_owned(), source };
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let paths =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let mut folders: Vec<PathBuf> = paths.into_iter().filter(|path| path.join("plugin.toml").is_file()).collect();
+    folders.sort();
+    if folders.is_empty() { Err(BuildError::NoPlugins { folder: folder.to_owned() }) } else { Ok(folders) }
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    id: String,
+    version: String,
 }
 
 /// The component of a core module, with the manifest in a custom section at the outermost level.
@@ -57,12 +102,15 @@ fn leb128(bytes: &mut Vec<u8>, mut number: usize) {
     bytes.push(number as u8);
 }
 
-fn build_module(folder: &Path) -> Result<PathBuf, BuildError> {
+fn build_module(folder: &Path, names: Names) -> Result<PathBuf, BuildError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"])
         .current_dir(folder)
         .env_remove("RUSTFLAGS")
+        .env("CARGO_ENCODED_RUSTFLAGS", remapped(folder))
+        .envs(PROFILE)
+        .env("CARGO_PROFILE_RELEASE_STRIP", if names == Names::Keep { "debuginfo" } else { "symbols" })
         .stderr(std::process::Stdio::inherit())
         .output()
         .map_err(BuildError::NoCargo)?;
@@ -74,6 +122,18 @@ fn build_module(folder: &Path) -> Result<PathBuf, BuildError> {
         .filter_map(module_of)
         .next_back()
         .ok_or_else(|| BuildError::NoModule { folder: folder.to_owned() })
+}
+
+/// Paths of this machine, which panics mention, become relative ones. The flags are the same for all providers of a
+/// folder, else each would have its dependencies built anew.
+fn remapped(folder: &Path) -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    let own = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let above = own.parent().and_then(Path::parent).map(Path::to_owned);
+    let prefixes = [(home, "cargo"), (above, "../..")];
+    let flag = |(from, to): (Option<PathBuf>, &str)| Some(format!("--remap-path-prefix={}={to}", from?.display()));
+    prefixes.into_iter().filter_map(flag).collect::<Vec<_>>().join("\u{1f}")
 }
 
 /// The module that a line of cargo's JSON messages announces.
@@ -90,16 +150,15 @@ fn read_text(path: &Path) -> Result<String, BuildError> {
     std::fs::read_to_string(path).map_err(|source| BuildError::Unreadable { path: path.to_owned(), source })
 }
 
-fn manifest_id(text: &str) -> Result<String, toml::de::Error> {
-    #[derive(Deserialize)]
-    struct Id {
-        id: String,
-    }
-    toml::from_str::<Id>(text).map(|manifest| manifest.id)
-}
-
 const TARGET: &str = "wasm32-unknown-unknown";
 const MANIFEST_SECTION: &str = "acmite:manifest";
+/// What `plugins/Cargo.toml` says too.
+const PROFILE: [(&str, &str); 4] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
+    ("CARGO_PROFILE_RELEASE_LTO", "true"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
+    ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
+];
 
 /// Why a provider was not built.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +171,13 @@ pub enum BuildError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The manifest is no TOML with an id.
+    /// Nothing to build.
+    #[error("no folder below {} has a plugin.toml; give the folder that holds the providers' crates", folder.display())]
+    NoPlugins {
+        /// Where they were looked for.
+        folder: PathBuf,
+    },
+    /// The manifest is no TOML with id and version.
     #[error("{} is not a manifest: {source}", path.display())]
     Manifest {
         /// The file.
@@ -154,6 +219,15 @@ mod tests {
             leb128(&mut bytes, number);
             assert_eq!(bytes, expected);
         }
+    }
+
+    #[test]
+    fn plugins_are_the_folders_with_a_manifest() {
+        let found = plugin_folders(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins")).expect("plugins");
+        assert!(found.iter().any(|folder| folder.ends_with("powerdns")));
+        assert!(!found.iter().any(|folder| folder.ends_with("target")));
+        let none = plugin_folders(Path::new(env!("CARGO_MANIFEST_DIR")));
+        assert!(matches!(none, Err(BuildError::NoPlugins { .. })));
     }
 
     #[test]

@@ -140,9 +140,20 @@ impl Case<'_> {
         };
         let written: Vec<Record> = values.into_iter().map(record).collect();
         if op != Op::Delete {
-            written.iter().try_for_each(|record| check_ttl(record, self.scope))?;
+            written.iter().try_for_each(|record| self.check_ttl(record))?;
         }
         Ok(Target { op, name, kind, written })
+    }
+
+    /// A foreign record's TTL stays as it was; one of the call is capped, or the one its set has already.
+    fn check_ttl(&self, record: &Record) -> Result<(), String> {
+        let Some(ttl) = record.attributes.ttl.as_ref().filter(|_| record.is_of(self.scope)) else { return Ok(()) };
+        let set = self.facts.set(self.place, &record.name).unwrap_or_default();
+        let is_kept = set.iter().any(|known| known.attributes.ttl.as_ref() == Some(ttl));
+        match is_kept || is_ttl(ttl, self.scope.max_ttl) {
+            true => Ok(()),
+            false => Err(format!("the TTL at {} is not a number of at most {}", record.name, self.scope.max_ttl)),
+        }
     }
 
     fn operation(&self, effect: &Effect, row: &Row<'_>) -> Result<Op, String> {
@@ -205,15 +216,6 @@ impl Case<'_> {
             Some(old) => Err(format!("an attribute of an existing value at {} is changed", old.name)),
             None => Ok((added, removed)),
         }
-    }
-}
-
-/// A foreign record's own TTL stays as it was; one of the call is capped.
-fn check_ttl(record: &Record, scope: &Scope) -> Result<(), String> {
-    let is_capped = record.attributes.ttl.as_ref().is_none_or(|ttl| is_ttl(ttl, scope.max_ttl));
-    match is_capped || !record.is_of(scope) {
-        true => Ok(()),
-        false => Err(format!("the TTL at {} is not a number of at most {}", record.name, scope.max_ttl)),
     }
 }
 

@@ -219,7 +219,7 @@ pub struct Rows {
     pub values: Option<String>,
     /// The value; relative to the element of `values`, if there is one.
     pub value: Template,
-    /// The record's own TTL, where it has one: a foreign value's stays, a new one's is capped.
+    /// The TTL of the record or set: a foreign value's stays, a new one's is capped or that of its set.
     pub ttl: Option<Template>,
     /// What else of a foreign value must stay as it was.
     pub keep: Vec<Template>,

@@ -272,6 +272,14 @@ fn basic_authentication_takes_plain_fields_and_an_empty_password() {
 }
 
 #[test]
+fn a_short_password_is_scrubbed_in_the_form_it_was_sent() {
+    let mut secrets = secrets(&[("user", b"me"), ("pin", b"1234")]);
+    let sent = secrets.template("{base64:user:pin}").expect("filled");
+    let echo = String::from_utf8(sent.to_vec()).expect("text");
+    assert_eq!(secrets.scrubber().text(&format!("no {echo} here")), "no [user:pin] here");
+}
+
+#[test]
 fn an_empty_credential_fills_no_template() {
     assert!(matches!(secrets(&[("key", b"")]).template("Bearer {key}"), Err(PlaceError::Unfilled { .. })));
 }

@@ -63,6 +63,14 @@ pub enum StartError {
         #[source]
         last: std::io::Error,
     },
+    /// One of the addresses asked for cannot be had.
+    #[error("could not listen at {address}; end what listens there, or choose another address")]
+    Taken {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 /// The running servers; they stop when this is dropped.
@@ -79,7 +87,20 @@ type Log = Arc<Mutex<Vec<QueryLog>>>;
 impl Dns {
     /// Starts `servers` name servers over `store`: 127.0.0.1, 127.0.0.2 and so on.
     pub async fn start(store: Store, servers: u8) -> Result<Self, StartError> {
-        let sockets = bind(servers.max(1)).await?;
+        Ok(Self::run(store, bind(servers.max(1)).await?))
+    }
+
+    /// Starts name servers over `store` at just these addresses; the first also recurses over the store's zones.
+    pub async fn start_at(store: Store, addresses: &[SocketAddr]) -> Result<Self, StartError> {
+        let mut sockets = Vec::new();
+        for address in addresses {
+            let bound = bind_at(*address).await.map_err(|source| StartError::Taken { address: *address, source })?;
+            sockets.push(bound);
+        }
+        Ok(Self::run(store, sockets))
+    }
+
+    fn run(store: Store, sockets: Vec<Sockets>) -> Self {
         let log = Log::default();
         let mut tasks = JoinSet::new();
         let mut running = Vec::new();
@@ -95,7 +116,7 @@ impl Dns {
             tasks.spawn(serve_tcp(Arc::clone(&server), tcp));
             running.push(server);
         }
-        Ok(Self { store, servers: running, log, _tasks: tasks })
+        Self { store, servers: running, log, _tasks: tasks }
     }
 
     /// The zones served.
@@ -190,7 +211,9 @@ fn sight(behaviour: Behaviour, recursive: bool) -> Sight {
     Sight { delay: behaviour.delay, until: behaviour.frozen_at, recursive }
 }
 
-async fn bind(servers: u8) -> Result<Vec<(UdpSocket, TcpListener, SocketAddr)>, StartError> {
+type Sockets = (UdpSocket, TcpListener, SocketAddr);
+
+async fn bind(servers: u8) -> Result<Vec<Sockets>, StartError> {
     let mut last = None;
     for _ in 0..PORT_ATTEMPTS {
         match bind_once(servers).await {
@@ -204,17 +227,22 @@ async fn bind(servers: u8) -> Result<Vec<(UdpSocket, TcpListener, SocketAddr)>, 
 /// The system chooses the port of the first; the others may find it taken.
 const PORT_ATTEMPTS: usize = 32;
 
-async fn bind_once(servers: u8) -> std::io::Result<Vec<(UdpSocket, TcpListener, SocketAddr)>> {
+async fn bind_once(servers: u8) -> std::io::Result<Vec<Sockets>> {
     let mut port = 0;
     let mut sockets = Vec::new();
     for number in 1..=servers {
         let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, number));
-        let udp = UdpSocket::bind((ip, port)).await?;
-        let address = udp.local_addr()?;
-        port = address.port();
-        sockets.push((udp, TcpListener::bind(address).await?, address));
+        let bound = bind_at((ip, port).into()).await?;
+        port = bound.2.port();
+        sockets.push(bound);
     }
     Ok(sockets)
+}
+
+async fn bind_at(address: SocketAddr) -> std::io::Result<Sockets> {
+    let udp = UdpSocket::bind(address).await?;
+    let address = udp.local_addr()?;
+    Ok((udp, TcpListener::bind(address).await?, address))
 }
 
 async fn serve_udp(server: Arc<Server>, socket: UdpSocket) {

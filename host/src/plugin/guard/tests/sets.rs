@@ -78,11 +78,33 @@ fn route53_upserts_a_set_with_all_it_had() {
         (upsert.with("example.com.", "example.org."), "not within the zone"),
         (upsert.with("TXT", "A"), "not TXT"),
         (upsert.with("UPSERT", "upsert"), "not listed"),
-        (upsert.with("<TTL>60", "<TTL>86400"), "not a Ttl"),
+        (upsert.with("<TTL>60", "<TTL>300"), "attribute"),
+        (upsert.with("<TTL>60</TTL>", ""), "attribute"),
         (upsert.with("\"foreign\"", "\"fore\" \"ign\""), "attribute"),
         (GuestRequest { path: Vec::new(), ..upsert.clone() }.path("zone", "Z2"), "not shown"),
     ]);
     only_reads_may_check(route53, &upsert);
+}
+
+#[test]
+fn a_set_keeps_the_ttl_it_has_and_a_new_one_gets_no_long_one() {
+    let guard = route53_with(Phase::Present, &[]);
+    let alone = one_change("UPSERT", &["ours"]);
+    assert_eq!(guard.says(&alone), "admitted");
+    guard.refuses(&[
+        (alone.with("<TTL>60", "<TTL>86400"), "the TTL at"),
+        (alone.with("<TTL>60", "<TTL>-1"), "the TTL at"),
+        (alone.with("<TTL>60", "<TTL>1e9"), "the TTL at"),
+    ]);
+    let mut long = route53_zone(Phase::Present);
+    let set = aws_set(SPELLED, "TXT", &["foreign"]).replace("60", "86400");
+    let reply = format!(
+        "<ListResourceRecordSetsResponse><ResourceRecordSets>{set}</ResourceRecordSets></ListResourceRecordSetsResponse>"
+    );
+    long.sent(&ask_for("set").path("zone", "Z1").query("name", SPELLED), 200, &reply);
+    let both = one_change("UPSERT", &["foreign", "ours"]);
+    assert_eq!(long.says(&both.with("<TTL>60", "<TTL>86400")), "admitted");
+    long.refuses(&[(both, "attribute")]);
 }
 
 #[test]
@@ -206,7 +228,7 @@ fn azure_puts_a_set_with_all_it_had() {
         (put.with("ours", "theirs"), "not one of this call"),
         (put.with(r#"[{"value":["for","eign"]},{"value":["ours"]}]"#, "[]"), "removes a value"),
         (put.with("\"TTL\"", "\"targetResource\""), "not listed"),
-        (put.with("\"TTL\":60", "\"TTL\":86400"), "not a Ttl"),
+        (put.with("\"TTL\":60", "\"TTL\":300"), "attribute"),
         (delete, "removes a value"),
         (at(&[("group", "other"), ("zone", "example.com"), ("name", "_acme-challenge")]), "must be read"),
         (at(&[("group", "g"), ("zone", "example.com"), ("name", "www")]), "must be read"),
