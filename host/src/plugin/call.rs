@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use crate::plugin::bindings::acmite::provider as wit;
 use crate::plugin::dns_update::{DnsUpdater, UpdateError};
 use crate::plugin::guard::Guard;
-use crate::plugin::http::{self, Reply, SendError, Wire};
-use crate::plugin::limits::{self, Budget};
+use crate::plugin::http::{self, Allowance, Reply, SendError, Wire};
+use crate::plugin::limits::{Budget, Limits};
 use crate::plugin::secret::{Encoding, Fault, Hash, Secrets, Signing};
 use crate::plugin::told::{ErrorKind, Told};
 use crate::plugin::wire::{GuestRequest, Part, Phase, Scope, TxtRecord};
@@ -23,6 +23,7 @@ pub(super) struct CallState {
     wire: Arc<Wire>,
     updater: Option<Arc<DnsUpdater>>,
     deadline: Instant,
+    limits: Limits,
     requests_left: usize,
     log_lines: usize,
     last_line: Option<String>,
@@ -38,11 +39,25 @@ impl CallState {
         wire: Arc<Wire>,
         updater: Option<Arc<DnsUpdater>>,
         deadline: Instant,
+        limits: Limits,
     ) -> Self {
-        let requests_left = limits::requests(scope.records.len());
-        let budget = Budget::default();
+        let requests_left = limits.requests_for(scope.records.len());
+        let budget = Budget::new(limits.clone());
         let (log_lines, last_line) = (0, None);
-        Self { plugin, scope, guard, secrets, wire, updater, deadline, requests_left, log_lines, last_line, budget }
+        Self {
+            plugin,
+            scope,
+            guard,
+            secrets,
+            wire,
+            updater,
+            deadline,
+            limits,
+            requests_left,
+            log_lines,
+            last_line,
+            budget,
+        }
     }
 
     /// What later calls may rely on.
@@ -70,7 +85,7 @@ impl CallState {
     fn clean(&self, text: &str) -> String {
         let scrubbed = self.secrets.scrubber().text(text);
         let visible = scrubbed.chars().map(|c| if c.is_control() || is_direction_mark(c) { ' ' } else { c });
-        visible.take(limits::LOG_LINE_BYTES).collect()
+        visible.take(self.limits.line_chars).collect()
     }
 
     async fn send_checked(
@@ -79,13 +94,17 @@ impl CallState {
     ) -> Vec<Result<wit::http::Reply, wit::http::SendError>> {
         let count = requests.len();
         if count > self.requests_left {
-            let text = format!("more than {} requests in one call", limits::requests(self.scope.records.len()));
+            let text = format!("more than {} requests in one call", self.limits.requests_for(self.scope.records.len()));
             return (0..count).map(|_| Err(wit::http::SendError::Refused(text.clone()))).collect();
         }
         self.requests_left -= count;
         let requests: Vec<GuestRequest> = requests.into_iter().map(guest_request).collect();
-        let deadline = self.deadline - limits::REPORT_TIME;
-        let replies = http::send_all(&self.wire, &mut self.guard, &mut self.secrets, &requests, deadline).await;
+        let allowance = Allowance {
+            deadline: self.deadline - self.limits.report_time,
+            request_time: self.limits.request_time,
+            reply_bytes: self.limits.reply_bytes,
+        };
+        let replies = http::send_all(&self.wire, &mut self.guard, &mut self.secrets, &requests, allowance).await;
         for (request, reply) in requests.iter().zip(&replies) {
             trace_request(&self.plugin, self.scope.phase, request, reply);
         }
@@ -219,7 +238,7 @@ impl wit::dns_update::Host for CallState {
         if let Err(text) = self.checked_update(&additions, &deletions, ttl) {
             return refused(text);
         }
-        let deadline = self.deadline - limits::REPORT_TIME;
+        let deadline = self.deadline - self.limits.report_time;
         let result = updater.apply(&zone, &additions, &deletions, ttl, deadline).await;
         tracing::debug!(plugin = self.plugin, %zone, additions = additions.len(), deletions = deletions.len(), ok = result.is_ok(), "DNS update");
         Ok(result.map_err(update_error))
@@ -231,7 +250,7 @@ impl wit::dns_update::Host for CallState {
                 "the manifest has no [dns_update], or the call no zone".into(),
             )));
         };
-        Ok(updater.probe(&zone, self.deadline - limits::REPORT_TIME).await.map_err(update_error))
+        Ok(updater.probe(&zone, self.deadline - self.limits.report_time).await.map_err(update_error))
     }
 }
 
@@ -336,7 +355,7 @@ fn fault(fault: Fault) -> wit::secrets::Fault {
 impl wit::log::Host for CallState {
     fn write(&mut self, level: wit::log::Level, message: String) -> wasmtime::Result<()> {
         self.log_lines += 1;
-        if self.log_lines > limits::LOG_LINES {
+        if self.log_lines > self.limits.log_lines {
             return Ok(());
         }
         let line = self.clean(&message);
