@@ -1,16 +1,14 @@
 //! `acmite issue`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use super::Global;
+use super::account_args::AccountArgs;
 use super::challenges::ChallengeArgs;
 use super::exit::{Exit, Failure};
 use super::hook_args::HookArgs;
@@ -19,10 +17,10 @@ use super::providers::{ProviderArgs, Providers};
 use super::setup::{CaArgs, DnsArgs, absolute, duration, on_signals, open_state};
 use crate::acme::AcmeClient;
 use crate::dns::PropagationCheck;
-use crate::flow::{self, AccountSetup, Event, HookRound, IssueRequest, Issued, Session, Standing};
+use crate::flow::{self, Event, HookRound, IssueRequest, Issued, Session, Standing};
 use crate::name::CertName;
 use crate::pki::KeyType;
-use crate::secure_file::{FileLock, LockError, read_private};
+use crate::secure_file::{FileLock, LockError};
 use crate::store::StateDir;
 use crate::store::renewal::{ChallengeRecord, DnsRecord, FormatVersion, Renewal};
 
@@ -48,18 +46,8 @@ pub(super) struct Args {
     /// The certificate's name in the state folder [default: the first name]
     #[arg(long, value_name = "NAME")]
     cert_name: Option<String>,
-    /// Where the CA may write to about the account; may be repeated
-    #[arg(long, value_name = "ADDR")]
-    email: Vec<String>,
-    /// Agree to the CA's terms of service
-    #[arg(long)]
-    agree_tos: bool,
-    /// Key id of an external account binding, from the CA's site
-    #[arg(long, value_name = "KID", requires = "eab_hmac_key_file")]
-    eab_kid: Option<String>,
-    /// File of the binding's MAC key, base64url; must be the owner's alone
-    #[arg(long, value_name = "FILE", requires = "eab_kid")]
-    eab_hmac_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    account: AccountArgs,
     #[command(flatten)]
     challenges: ChallengeArgs,
     #[command(flatten)]
@@ -99,7 +87,7 @@ struct ProofArgs {
 
 pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
     let (certificate, renewal) = recipe(&args)?;
-    let setup = account_setup(&args)?;
+    let setup = args.account.setup()?;
     let state = open_state(global)?;
     let mut request = IssueRequest::new(&state, &certificate, renewal.clone())
         .map_err(|error| Failure::of(Exit::Configuration, &error))?;
@@ -215,28 +203,6 @@ fn dns(args: &Args) -> DnsRecord {
         propagation_timeout_seconds: args.proof.propagation_timeout.as_secs(),
         ttl: args.proof.dns_ttl,
     }
-}
-
-fn account_setup(args: &Args) -> Result<AccountSetup, Failure> {
-    if let Some(wrong) = args.email.iter().find(|email| !email.contains('@') || email.contains(char::is_whitespace)) {
-        return Err(Failure::new(Exit::Usage, format!("{wrong:?} is no e-mail address; give one as me@example.com")));
-    }
-    let contacts = args.email.iter().map(|email| format!("mailto:{email}")).collect();
-    let eab = match (&args.eab_kid, &args.eab_hmac_key_file) {
-        (Some(kid), Some(file)) => Some((kid.clone(), mac_key(file)?)),
-        _ => None,
-    };
-    Ok(AccountSetup { contacts, agree_tos: args.agree_tos, eab })
-}
-
-fn mac_key(file: &std::path::Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let text = read_private(file).map_err(|error| Failure::of(Exit::Configuration, &error))?;
-    let trimmed = text.trim_ascii();
-    let unpadded = trimmed.iter().position(|byte| *byte == b'=').map_or(trimmed, |end| &trimmed[..end]);
-    BASE64URL_NOPAD.decode(unpadded).map(Zeroizing::new).map_err(|_| {
-        let file = file.display();
-        Failure::new(Exit::Configuration, format!("{file} holds no base64url; copy the MAC key as the CA shows it"))
-    })
 }
 
 fn shown(request: &IssueRequest, issued: &Issued) -> (String, serde_json::Value) {

@@ -10,11 +10,15 @@ pub mod providers;
 
 pub mod challenges;
 
+mod account_args;
+
 mod hook_args;
 
 mod issue;
 
 mod view;
+
+mod renew_report;
 
 mod renew;
 
