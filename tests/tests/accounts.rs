@@ -138,9 +138,10 @@ fn certbots_account_is_taken_over_and_given_back() {
     let imported = world.account("import").args([&theirs]).run().expect_code(0);
     world.issue();
     let given = tempfile::tempdir().expect("a folder");
-    let to = given.path().join("config/accounts").join(theirs.parent().expect("a folder").strip_prefix(
-        folder.path().join("config/accounts"),
-    ).expect("within"));
+    let to = given
+        .path()
+        .join("config/accounts")
+        .join(theirs.parent().expect("a folder").strip_prefix(folder.path().join("config/accounts")).expect("within"));
     world.account("export --format certbot --to").args([&to]).run().expect_code(0);
     let shown = certbot(&["show_account"], given.path());
     assert!(shown.contains(&url(&imported)), "{shown}");

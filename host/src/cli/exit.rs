@@ -183,9 +183,7 @@ impl From<RevokeError> for Failure {
         let exit = match &error {
             RevokeError::Ca(error) => acme_exit(error),
             RevokeError::Account(error) => account_exit(error),
-            RevokeError::NotThere { .. } | RevokeError::NotRemembered { .. } => {
-                Exit::Usage
-            }
+            RevokeError::NotThere { .. } | RevokeError::NotRemembered { .. } => Exit::Usage,
             RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::Key(_) => Exit::State,
             RevokeError::Connect(ConnectError::Ca(error)) => acme_exit(error),
             RevokeError::Connect(ConnectError::Bundle { .. }) => Exit::Configuration,
