@@ -1,6 +1,7 @@
 //! Names as they stand in DNS and in certificates.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -102,17 +103,70 @@ impl From<DnsName> for String {
     }
 }
 
-/// A name a certificate is asked for: a host name, or all names one level below it (`*.example.com`).
+/// What an authorization is about: a host name, or an IP address (RFC 8738).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host {
+    /// A name, without `*.`.
+    Dns(DnsName),
+    /// An address.
+    Ip(IpAddr),
+}
+
+impl Host {
+    /// The name, if it is one.
+    pub fn dns(&self) -> Option<&DnsName> {
+        match self {
+            Self::Dns(name) => Some(name),
+            Self::Ip(_) => None,
+        }
+    }
+
+    /// What a TLS client names in SNI to reach it; for an address its reverse name (RFC 8738 section 6).
+    pub fn server_name(&self) -> String {
+        match self {
+            Self::Dns(name) => name.to_string(),
+            Self::Ip(IpAddr::V4(ip)) => {
+                let [a, b, c, d] = ip.octets();
+                format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+            }
+            Self::Ip(IpAddr::V6(ip)) => {
+                let nibbles = ip.octets().into_iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
+                nibbles.map(|nibble| format!("{nibble:x}.")).collect::<String>() + "ip6.arpa"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(name) => name.fmt(f),
+            // As RFC 5952 writes it, which RFC 8738 section 3 asks for.
+            Self::Ip(ip) => ip.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a certificate is asked for: a host name, all names one level below it (`*.example.com`), or an IP address.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CertName {
-    base: DnsName,
+    base: Host,
     wildcard: bool,
 }
 
 impl CertName {
-    /// Reads `example.com`, `*.example.com` or their Unicode forms.
+    /// Reads `example.com`, `*.example.com`, their Unicode forms, `192.0.2.1` or `2001:db8::1`.
     pub fn parse(text: &str) -> Result<Self, NameError> {
+        if let Ok(ip) = text.parse::<IpAddr>() {
+            return Ok(Self { base: Host::Ip(ip), wildcard: false });
+        }
         let (wildcard, rest) = match text.strip_prefix("*.") {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -121,6 +175,9 @@ impl CertName {
         if rest.contains('*') {
             return Err(refuse("'*' may only stand for the whole first label"));
         }
+        if rest.parse::<IpAddr>().is_ok() {
+            return Err(refuse("there is no '*' for addresses"));
+        }
         let base = DnsName::parse(rest).map_err(|e| refuse(e.why))?;
         if base.as_str().contains('_') {
             return Err(refuse("'_' may not stand in a host name (RFC 952)"));
@@ -128,11 +185,16 @@ impl CertName {
         if base.as_str().split('.').any(|label| label.starts_with('-') || label.ends_with('-')) {
             return Err(refuse("a label begins or ends with '-'"));
         }
-        Ok(Self { base, wildcard })
+        Ok(Self { base: Host::Dns(base), wildcard })
     }
 
-    /// The name without `*.`; the `value` of the ACME identifier of its authorization.
-    pub fn base(&self) -> &DnsName {
+    /// What an authorization is for.
+    pub fn new(base: Host, wildcard: bool) -> Self {
+        Self { base, wildcard }
+    }
+
+    /// What the authorization for it is about.
+    pub fn base(&self) -> &Host {
         &self.base
     }
 
@@ -231,5 +293,16 @@ mod tests {
         for text in ["a*.example.com", "*.*.example.com", "www.*.com", "*", "a_b.example.com", "-a.example.com"] {
             assert!(CertName::parse(text).is_err(), "{text:?} was taken");
         }
+    }
+    #[test]
+    fn an_address_is_a_name_of_its_own_kind_with_a_reverse_name_for_tls() {
+        let host = |text| CertName::parse(text).expect("an address").base().clone();
+        assert_eq!(host("192.0.2.1").server_name(), "1.2.0.192.in-addr.arpa");
+        // RFC 8738 section 6 has 2001:db8::1 so.
+        let reverse = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
+        assert_eq!(host("2001:DB8:0::1").server_name(), reverse);
+        assert_eq!(host("2001:DB8:0::1").to_string(), "2001:db8::1");
+        assert!(host("192.0.2.1").dns().is_none());
+        assert!(CertName::parse("*.192.0.2.1").is_err());
     }
 }

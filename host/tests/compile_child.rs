@@ -21,6 +21,9 @@ const TESTS: [(&str, fn()); 7] = [
     ("it_works_within_a_runtime_too", it_works_within_a_runtime_too),
 ];
 
+/// No limit that a busy machine would reach.
+const LONG: Duration = Duration::from_secs(600);
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == COMPILE) {
@@ -37,11 +40,11 @@ fn main() -> ExitCode {
 
 fn child(seconds: u64, mebibytes: u64) -> Compiler {
     let program = std::env::current_exe().expect("this program");
-    Compiler::Child { program, time: Duration::from_secs(seconds), memory: mebibytes * 1024 * 1024 }
+    Compiler::Child { program, time: Duration::from_secs(seconds), clock: LONG, memory: mebibytes * 1024 * 1024 }
 }
 
-fn run(program: impl AsRef<Path>) -> Compiler {
-    Compiler::Child { program: program.as_ref().to_owned(), time: Duration::from_millis(100), memory: 1 << 30 }
+fn run(program: impl AsRef<Path>, clock: Duration) -> Compiler {
+    Compiler::Child { program: program.as_ref().to_owned(), time: Duration::from_secs(1), clock, memory: 1 << 30 }
 }
 
 fn compile(compiler: &Compiler, component: &[u8]) -> Result<Vec<u8>, CompileError> {
@@ -85,14 +88,14 @@ fn a_child_that_waits_is_ended_by_the_clock() {
     let program = folder.path().join("waits");
     std::fs::write(&program, "#!/bin/sh\nexec /bin/sleep 600\n").expect("written");
     std::fs::set_permissions(&program, Permissions::from_mode(0o700)).expect("executable");
-    let error = compile(&run(&program), b"").expect_err("no end");
+    let error = compile(&run(&program, Duration::from_millis(200)), b"").expect_err("no end");
     assert!(matches!(error, CompileError::Clock { .. }), "{error}");
 }
 
 fn a_child_that_fails_otherwise_is_told() {
-    let error = compile(&run("/nowhere"), b"").expect_err("not there");
+    let error = compile(&run("/nowhere", LONG), b"").expect_err("not there");
     assert!(matches!(error, CompileError::Start { .. }), "{error}");
-    let error = compile(&run("/bin/false"), b"x").expect_err("another status");
+    let error = compile(&run("/bin/false", LONG), b"x").expect_err("another status");
     assert!(matches!(error, CompileError::Crashed { .. }), "{error}");
 }
 

@@ -6,7 +6,8 @@ use std::process::Command;
 use crate::name_server::{NameServer, TSIG_SECRET, zone_text};
 use crate::process::{free_port, peer};
 
-/// BIND with the zone example.test, which the key "acmite" may update by `algorithm`; it logs each update.
+/// BIND with the zone example.test, which the key "acmite" may update by `algorithm`; it logs each update, and takes as
+/// many connections as the newest Pebble opens at once (three for each name).
 ///
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
@@ -38,7 +39,7 @@ fn start(address: SocketAddr, key: &str, zones: &[(&str, String, &str)]) -> Opti
     let mut configuration = format!(
         "{key}options {{ directory \"{path}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }};\n\
          pid-file none; session-keyfile none; recursion no; dnssec-validation no; allow-transfer {{ any; }};\n\
-         notify no; }};\ncontrols {{ }};\n"
+         notify no; tcp-clients 1000; tcp-listen-queue 500; }};\ncontrols {{ }};\n"
     );
     for (zone, text, rights) in zones {
         std::fs::write(folder.path().join(zone), text).expect("a zone");
@@ -49,4 +50,27 @@ fn start(address: SocketAddr, key: &str, zones: &[(&str, String, &str)]) -> Opti
     let mut command = Command::new(program);
     command.arg("-g").arg("-c").arg(file).args(["-n", "1"]);
     Some(NameServer::start("BIND", command, folder, address, zones[0].0))
+}
+
+/// BIND as a resolver at `address`, port 53, that finds everything below `domain` at `authority`.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_resolver(address: &str, domain: &str, authority: &str) -> Option<NameServer> {
+    let program = peer("named")?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().display().to_string();
+    let configuration = format!(
+        "options {{ directory \"{path}\"; listen-on {{ {address}; }}; listen-on-v6 {{ none; }}; pid-file none;\n\
+         session-keyfile none; recursion yes; allow-recursion {{ any; }}; dnssec-validation no; }};\n\
+         controls {{ }};\n\
+         zone \"{domain}\" {{ type static-stub; server-addresses {{ {authority}; }}; }};\n"
+    );
+    let file = folder.path().join("named.conf");
+    std::fs::write(&file, configuration).expect("a configuration");
+    let mut command = Command::new(program);
+    command.arg("-g").arg("-c").arg(file).args(["-n", "1"]);
+    let address = SocketAddr::new(address.parse().expect("an address"), 53);
+    let ready = || std::net::TcpStream::connect(address).map(|_| ()).map_err(|error| error.to_string());
+    Some(NameServer::start_when("BIND as a resolver", command, folder, address, ready))
 }

@@ -1,5 +1,6 @@
 //! What the tests share: the built acmite, providers built to components, and real servers on loopback.
 
+pub mod netns;
 pub mod plugins;
 pub mod process;
 

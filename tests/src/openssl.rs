@@ -31,6 +31,20 @@ pub fn dns_names(text: &str) -> Vec<String> {
     names
 }
 
+/// The common name of a certificate's subject.
+///
+/// # Panics
+/// If it has none.
+pub fn subject_name(pem: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("certificate.pem");
+    std::fs::write(&file, pem).expect("written");
+    let file = file.display().to_string();
+    let text = run(&["x509", "-in", &file, "-noout", "-subject", "-nameopt", "multiline"]);
+    let name = text.lines().find_map(|line| line.trim().strip_prefix("commonName")?.split_once("= "));
+    name.expect("a common name").1.to_owned()
+}
+
 /// Runs openssl and gives what it printed.
 ///
 /// # Panics

@@ -109,8 +109,28 @@ impl Pebble {
     /// # Panics
     /// If it does not tell.
     pub fn issuing_root(&self) -> String {
-        let url = format!("{}/roots/0", self.management);
+        self.root(0)
+    }
+
+    /// One of the roots it has, PEM; those after the first are above its alternate chains.
+    ///
+    /// # Panics
+    /// If it does not tell.
+    pub fn root(&self, number: u8) -> String {
+        let url = format!("{}/roots/{number}", self.management);
         http::send("GET", &url, None, None, Some(&self.root_pem)).expect("the root").1
+    }
+
+    /// Lets it suggest to renew a certificate within a window, both ends RFC 3339.
+    ///
+    /// # Panics
+    /// If it does not take it.
+    pub fn suggest(&self, certificate_pem: &str, start: &str, end: &str) {
+        let window = json!({"suggestedWindow": {"start": start, "end": end}}).to_string();
+        let body = json!({"certificate": certificate_pem, "ariResponse": window}).to_string();
+        let url = format!("{}/set-renewal-info/", self.management);
+        let reply = http::send("POST", &url, None, Some(body), Some(&self.root_pem)).expect("a reply");
+        assert_eq!(reply.0, 200, "{}", reply.1);
     }
 
     /// What it has said so far.

@@ -64,7 +64,8 @@ fn command(program: &Path, folder: &Path, database: &Path, address: SocketAddr, 
         "launch=gsqlite3\ngsqlite3-database={database}\ngsqlite3-pragma-synchronous=0\n\
          local-address={ip}\nlocal-port={port}\nsocket-dir={path}\n\
          cache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\nzone-cache-refresh-interval=0\n\
-         daemon=no\nguardian=no\ndisable-syslog=yes\nloglevel=6\nreceiver-threads=1\ndistributor-threads=2\n{more}"
+         daemon=no\nguardian=no\ndisable-syslog=yes\nloglevel=6\nreceiver-threads=1\ndistributor-threads=2\n\
+         max-tcp-connections=1000\n{more}"
     );
     std::fs::write(folder.join("pdns.conf"), text).expect("written");
     let mut command = Command::new(program);

@@ -42,16 +42,26 @@ impl Scene {
 
     fn new(plugin: &'static str, resolver: SocketAddr, credentials: &str) -> Self {
         let scene = Self { folder: tempfile::tempdir().expect("a folder"), plugin, resolver };
-        std::fs::write(scene.credentials(), credentials).expect("written");
-        scene.set_credentials_mode(0o600);
+        scene.private_file("credentials.toml", credentials);
         scene
     }
 
-    /// Writes another API key of PowerDNS into the credentials file.
+    /// Writes a file that only its owner may read.
     ///
     /// # Panics
     /// If that fails.
-    pub fn change_api_key(&self, from: &str, to: &str) {
+    pub fn private_file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("changed");
+        path
+    }
+
+    /// Writes another text in the place of one in the credentials file.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn change_credentials(&self, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.credentials()).expect("the credentials");
         std::fs::write(self.credentials(), text.replace(from, to)).expect("written");
     }
@@ -93,6 +103,12 @@ impl Scene {
     /// `acmite cleanup`.
     pub fn cleanup(&self) -> Acmite {
         self.run("cleanup")
+    }
+
+    /// `acmite plugin check` of the provider.
+    pub fn check(&self) -> Acmite {
+        let command = format!("plugin check {}", self.plugin);
+        Acmite::new(&command, &self.state()).args(["--credentials"]).args([self.credentials()])
     }
 
     fn run(&self, command: &str) -> Acmite {

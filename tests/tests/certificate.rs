@@ -89,3 +89,39 @@ fn step_ca_issues_a_wildcard_and_its_apex() {
     assert_eq!(openssl::dns_names(&certificate), ["*.example.test", "example.test"]);
     assert_eq!(peer.server.all_txt("example.test"), Vec::<String>::new());
 }
+
+#[test]
+fn the_chain_is_the_one_whose_root_was_preferred() {
+    let Some(peer) = powerdns() else { return };
+    peer.add_zone("example.test", 1, &[]);
+    let options = Options { alternate_roots: 2, ..Options::default() };
+    let Some(ca) = pebble(Version::Newest, peer.server.address, &options) else { return };
+    let scene = Scene::powerdns(&peer, &peer.api_url);
+    for number in [2, 0, 1] {
+        let root = ca.root(number);
+        let name = openssl::subject_name(&root);
+        scene.issue(&ca).args(["--preferred-chain", &name]).names(["example.test"]).run().expect_code(0);
+        openssl::verify(&scene.live("example.test"), &root);
+    }
+}
+
+#[test]
+fn an_account_is_bound_to_another_one_where_the_ca_demands_it() {
+    let Some(peer) = powerdns() else { return };
+    peer.add_zone("example.test", 1, &[]);
+    let mac_key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+    let more = serde_json::json!({
+        "externalAccountBindingRequired": true, "externalAccountMACKeys": {"kid-1": mac_key},
+    });
+    for version in Version::BOTH {
+        let options = Options { more: more.as_object().expect("an object").clone(), ..Options::default() };
+        let Some(ca) = pebble(version, peer.server.address, &options) else { return };
+        let scene = Scene::powerdns(&peer, &peer.api_url);
+        scene.issue(&ca).names(["example.test"]).run().expect_code(2);
+        let file = scene.private_file("mac-key", mac_key).display().to_string();
+        let bound = |kid: &str| scene.issue(&ca).args(["--eab-kid", kid, "--eab-hmac-key-file", &file]);
+        bound("kid-2").names(["example.test"]).run().expect_code(5);
+        bound("kid-1").names(["example.test"]).run().expect_code(0);
+        openssl::verify(&scene.live("example.test"), &ca.issuing_root());
+    }
+}

@@ -242,7 +242,8 @@ fn compile_bomb(functions: usize) -> Vec<u8> {
 fn a_compile_bomb_is_ended_in_the_child_by_its_time_or_memory() {
     let bomb = compile_bomb(120);
     let compile = |time, memory| {
-        let compiler = Compiler::Child { program: acmite_tests::acmite::program(), time, memory };
+        let program = acmite_tests::acmite::program();
+        let compiler = Compiler::Child { program, time, clock: Duration::from_secs(120), memory };
         let started = std::time::Instant::now();
         let loaded = Loader::new(new_engine().unwrap(), None).with_compiler(compiler).load(&bomb, "bomb.wasm");
         (loaded.map(|_| ()).map_err(|error| acmite_tests::hostile::chain(&error)), started.elapsed())

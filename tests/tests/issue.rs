@@ -6,6 +6,7 @@ use acmite_tests::name_server::NameServer;
 use acmite_tests::openssl;
 use acmite_tests::pebble::{Options, Version, pebble};
 use acmite_tests::powerdns::powerdns;
+use acmite_tests::proxy::Proxy;
 use acmite_tests::scene::Scene;
 
 /// What is in the zone besides, at one of the names that are used.
@@ -73,5 +74,39 @@ fn both_pebbles_issue_by_updates_to_knot_also_when_they_refuse_half_of_all_nonce
             let Some(server) = knot("hmac-sha256") else { return };
             issues_and_leaves_nothing(&Scene::rfc2136(&server), &server, version, refused_nonces);
         }
+    }
+}
+
+#[test]
+fn a_name_delegated_to_another_zone_is_proven_there_and_its_own_zone_is_not_asked_for() {
+    let Some(peer) = powerdns() else { return };
+    let target = ["_acme-challenge.example.validation.test."];
+    peer.add_zone("example.test", 1, &[("_acme-challenge.example.test", "CNAME", &target)]);
+    peer.add_zone("validation.test", 1, &[("_acme-challenge.example.validation.test", "TXT", &["\"foreign\""])]);
+    for version in Version::BOTH {
+        let Some(ca) = pebble(version, peer.server.address, &Options::default()) else { return };
+        let proxy = Proxy::start(&peer.api_url, None);
+        let scene = Scene::powerdns(&peer, &proxy.url);
+        scene.issue(&ca).names(["example.test", "*.example.test"]).run().expect_code(0);
+        openssl::verify(&scene.live("example.test"), &ca.issuing_root());
+        let lines = proxy.request_lines();
+        assert!(!lines.is_empty() && lines.iter().all(|line| line.contains("/zones/validation.test.")), "{lines:?}");
+        assert_eq!(peer.server.all_txt("validation.test"), ["_acme-challenge.example.validation.test. foreign"]);
+    }
+}
+
+#[test]
+fn names_of_two_zones_stand_in_one_certificate() {
+    let Some(peer) = powerdns() else { return };
+    for zone in ["example.test", "another.test"] {
+        peer.add_zone(zone, 1, &[]);
+    }
+    let Some(ca) = pebble(Version::Newest, peer.server.address, &Options::default()) else { return };
+    let scene = Scene::powerdns(&peer, &peer.api_url);
+    scene.issue(&ca).names(["example.test", "*.another.test"]).run().expect_code(0);
+    let certificate = openssl::verify(&scene.live("example.test"), &ca.issuing_root());
+    assert_eq!(openssl::dns_names(&certificate), ["*.another.test", "example.test"]);
+    for zone in ["example.test", "another.test"] {
+        assert_eq!(peer.server.all_txt(zone), Vec::<String>::new());
     }
 }

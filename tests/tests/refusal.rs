@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use acmite_tests::bind::bind;
 use acmite_tests::knot;
-use acmite_tests::name_server::NameServer;
+use acmite_tests::name_server::{NameServer, TSIG_SECRET};
 use acmite_tests::pebble::{Options, Pebble, Version, pebble};
 use acmite_tests::powerdns::{PowerDns, powerdns};
 use acmite_tests::proxy::Proxy;
 use acmite_tests::scene::Scene;
+use acmite_tests::tls;
 
 const FOREIGN: [&str; 1] = ["_acme-challenge.example.test. foreign"];
 const NAMES: [&str; 2] = ["example.test", "*.example.test"];
@@ -69,9 +71,9 @@ fn interrupted_while_it_waits_a_run_removes_its_records_first() {
 fn a_wrong_api_key_has_its_own_exit_code_and_what_it_left_is_swept_with_the_right_one() {
     let Some((peer, _laggard, ca)) = peers() else { return };
     let scene = Scene::powerdns(&peer, &peer.api_url);
-    scene.change_api_key(&peer.api_key, "wrong");
+    scene.change_credentials(&peer.api_key, "wrong");
     scene.issue(&ca).names(NAMES).run().expect_code(4);
-    scene.change_api_key("wrong", &peer.api_key);
+    scene.change_credentials("wrong", &peer.api_key);
     scene.cleanup().run().expect_code(0);
     assert_clean(&scene, &peer);
 }
@@ -83,4 +85,35 @@ fn a_profile_that_the_ca_does_not_offer_is_a_refusal() {
     let scene = Scene::powerdns(&peer, &peer.api_url);
     scene.issue(&ca).names(NAMES).run().expect_code(5);
     assert_clean(&scene, &peer);
+}
+
+#[test]
+fn a_ca_whose_own_certificate_nobody_vouches_for_is_not_talked_to() {
+    let Some((peer, _laggard, mut ca)) = peers() else { return };
+    let scene = Scene::powerdns(&peer, &peer.api_url);
+    let stranger = scene.folder().join("stranger.pem");
+    std::fs::write(&stranger, tls::localhost().root).expect("written");
+    ca.ca_bundle = stranger;
+    let done = scene.issue(&ca).names(NAMES).run().expect_code(9);
+    let expected = format!("error: the TLS certificate of {} is not trusted", ca.directory);
+    assert!(done.stderr.starts_with(&expected) && done.stderr.contains("--ca-bundle"), "{done}");
+    assert_clean(&scene, &peer);
+}
+
+#[test]
+fn checking_a_provider_tells_right_credentials_from_wrong_ones() {
+    let Some((peer, _laggard, _ca)) = peers() else { return };
+    let Some(server) = bind("hmac-sha256") else { return };
+    let wrong_secret = "d3Jvbmctc2VjcmV0LXdyb25nLXNlY3JldA==";
+    let scenes = [
+        (Scene::powerdns(&peer, &peer.api_url), peer.api_key.as_str(), "wrong"),
+        (Scene::rfc2136(&server), TSIG_SECRET, wrong_secret),
+    ];
+    for (scene, right, wrong) in scenes {
+        scene.check().args(["--zone", "example.test"]).run().expect_code(0);
+        scene.change_credentials(right, wrong);
+        let done = scene.check().args(["--zone", "example.test"]).run().expect_code(4);
+        assert!(!done.to_string().contains(wrong), "{done}");
+    }
+    assert_eq!(peer.server.all_txt("example.test"), FOREIGN);
 }

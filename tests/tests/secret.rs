@@ -54,7 +54,7 @@ fn an_api_key_that_is_refused_is_in_no_message() {
     let proxy = Proxy::start(&peer.api_url, None);
     let scene = Scene::powerdns(&peer, &proxy.url);
     let wrong = "wr0ng/key+that=is~refused";
-    scene.change_api_key(&peer.api_key, wrong);
+    scene.change_credentials(&peer.api_key, wrong);
     let done = scene.issue(&ca).args(["-vv"]).names(["example.test"]).run().expect_code(4);
     assert!(proxy.requests().iter().any(|request| holds(request, wrong.as_bytes())));
     let said = done.to_string().into_bytes();

@@ -1,6 +1,6 @@
 //! The steps of `cargo xtask test`, each a command with its duration.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -18,13 +18,14 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
     cargo("format", &["fmt", "--all", "--check"])?;
     plugins::build()?;
     cargo("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    let mut tests = vec!["test", "--locked", "--workspace"];
+    let tests = ["test", "--locked", "--workspace"];
     if quick {
-        tests.extend(["--exclude", "acmite-tests"]);
+        cargo("tests", &[&tests[..], &["--exclude", "acmite-tests"]].concat())?;
     } else {
-        cargo("acmite for the tests", &["build", "--locked", "--package", "acmite"])?;
+        // With the features of the whole workspace, so that nothing is compiled twice.
+        cargo("acmite for the tests", &["build", "--locked", "--workspace", "--bin", "acmite"])?;
+        cargo_with("tests", &tests, Some(("ACMITE_BIN", built_binary())))?;
     }
-    cargo("tests", &tests)?;
     let plugins = ["--manifest-path", "plugins/Cargo.toml"];
     cargo("format of the plugins", &[&["fmt", "--all", "--check"][..], &plugins].concat())?;
     let lints = ["--workspace", "--all-targets", "--", "-D", "warnings"];
@@ -55,13 +56,24 @@ pub(crate) fn ensure_target() -> Result<(), StepError> {
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+fn built_binary() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    target.join("debug/acmite")
+}
+
 pub(crate) fn cargo(name: &'static str, arguments: &[&str]) -> Result<(), StepError> {
+    cargo_with(name, arguments, None)
+}
+
+fn cargo_with(name: &'static str, arguments: &[&str], variable: Option<(&str, PathBuf)>) -> Result<(), StepError> {
     let command = format!("cargo {}", arguments.join(" "));
     println!("==> {name}: {command}");
     let started = Instant::now();
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(program)
         .args(arguments)
+        .envs(variable)
         .status()
         .map_err(|source| StepError::NotStarted { command: command.clone(), source })?;
     println!("<== {name}: {} s", started.elapsed().as_secs());

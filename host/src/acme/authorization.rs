@@ -1,18 +1,19 @@
-//! Authorizations and their challenges (RFC 8555 section 7.1.4, 7.5, 8).
+//! Authorizations (RFC 8555 section 7.1.4, 7.5).
 
 use serde::Deserialize;
 
+use super::challenge::{Challenge, ChallengeKind};
 use super::http::AcmeError;
-use super::problem::{Identifier, Problem};
-use crate::name::DnsName;
+use super::problem::{Identifier, Problem, ProblemKind};
+use crate::name::{CertName, Host};
 
 /// The CA's record of whether the account may have certificates for a name.
 #[derive(Clone, Debug)]
 pub struct Authorization {
     /// Its URL.
     pub url: String,
-    /// The name, without `*.`.
-    pub name: DnsName,
+    /// The name, without `*.`, or the address.
+    pub name: Host,
     /// Whether it is for the names one level below.
     pub wildcard: bool,
     /// How far it is.
@@ -22,20 +23,22 @@ pub struct Authorization {
 }
 
 impl Authorization {
-    /// The dns-01 challenge, where the CA offers it.
-    pub fn dns01(&self) -> Option<&Challenge> {
-        self.challenges.iter().find(|challenge| challenge.kind == "dns-01")
+    /// The challenge of a kind, where the CA offers it.
+    pub fn challenge(&self, kind: ChallengeKind) -> Option<&Challenge> {
+        let kind = kind.to_string();
+        self.challenges.iter().find(|challenge| challenge.kind == kind)
     }
 
-    /// What the CA found wrong.
-    pub fn problem(&self) -> Option<&Problem> {
-        self.challenges.iter().find_map(|challenge| challenge.error.as_ref())
+    /// Kind of the challenge that failed, and what the CA found wrong.
+    pub fn failure(&self) -> Option<(&str, &Problem)> {
+        self.challenges.iter().find_map(|challenge| Some((challenge.kind.as_str(), challenge.error.as_ref()?)))
     }
 
     pub(super) fn from_raw(url: &str, raw: RawAuthorization) -> Result<Self, AcmeError> {
-        let value = raw.identifier.value;
-        let name = DnsName::parse(value.strip_prefix("*.").unwrap_or(&value))
-            .map_err(|_| AcmeError::Malformed { url: url.to_owned(), what: "its identifier is no DNS name" })?;
+        let value = &raw.identifier.value;
+        let name = CertName::parse(value.strip_prefix("*.").unwrap_or(value))
+            .map(|name| name.base().clone())
+            .map_err(|_| AcmeError::Malformed { url: url.to_owned(), what: "its identifier is no name or address" })?;
         Ok(Self { url: url.to_owned(), name, wildcard: raw.wildcard, status: raw.status, challenges: raw.challenges })
     }
 }
@@ -68,38 +71,6 @@ pub enum AuthorizationStatus {
     Revoked,
 }
 
-/// One way to prove an authorization.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Challenge {
-    /// `dns-01` and others.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Where it is answered.
-    pub url: String,
-    /// How far it is.
-    pub status: ChallengeStatus,
-    /// The CA's random text; absent in kinds that have none.
-    #[serde(default)]
-    pub token: String,
-    /// What the CA found wrong.
-    #[serde(default)]
-    pub error: Option<Problem>,
-}
-
-/// RFC 8555 section 7.1.6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChallengeStatus {
-    /// Not answered.
-    Pending,
-    /// The CA is looking.
-    Processing,
-    /// Proven.
-    Valid,
-    /// Failed.
-    Invalid,
-}
-
 /// A name that was not proven.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorizationError {
@@ -107,7 +78,9 @@ pub enum AuthorizationError {
     #[error("the CA did not accept the proof for {name}: {problem}")]
     NotProven {
         /// The name.
-        name: DnsName,
+        name: Host,
+        /// The challenge, if it is one of those that acmite answers.
+        kind: Option<ChallengeKind>,
         /// The CA's words; empty if it sent none.
         problem: Box<Problem>,
     },
@@ -115,13 +88,13 @@ pub enum AuthorizationError {
     #[error("the CA did not decide about {name} in time")]
     Undecided {
         /// The name.
-        name: DnsName,
+        name: Host,
     },
     /// The CA could not be asked.
     #[error("the CA could not be asked about {name}")]
     Request {
         /// The name.
-        name: DnsName,
+        name: Host,
         /// Why.
         source: AcmeError,
     },
@@ -129,7 +102,7 @@ pub enum AuthorizationError {
 
 impl AuthorizationError {
     /// The name concerned.
-    pub fn name(&self) -> &DnsName {
+    pub fn name(&self) -> &Host {
         match self {
             Self::NotProven { name, .. } | Self::Undecided { name } | Self::Request { name, .. } => name,
         }
@@ -137,8 +110,12 @@ impl AuthorizationError {
 
     /// What the user can do next.
     pub fn remedy(&self) -> &'static str {
+        use ProblemKind::{Connection, IncorrectResponse, Tls, Unauthorized};
         match self {
-            Self::NotProven { problem, .. } => problem.kind().remedy(),
+            Self::NotProven { kind, problem, .. } => match (kind, problem.kind()) {
+                (Some(kind), Unauthorized | IncorrectResponse | Connection | Tls) => kind.remedy(),
+                (_, other) => other.remedy(),
+            },
             Self::Undecided { .. } => "try again later; the CA may be busy",
             Self::Request { source, .. } => source.remedy(),
         }

@@ -10,8 +10,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::account::{Account, Registration};
-use super::authorization::{Authorization, AuthorizationError, AuthorizationStatus, Challenge, RawAuthorization};
+use super::ari::RenewalInfo;
+use super::authorization::{Authorization, AuthorizationError, AuthorizationStatus, RawAuthorization};
 use super::certificate::{CertificateChain, alternates};
+use super::challenge::{Challenge, Token};
 use super::directory::Directory;
 use super::http::{AcmeError, Http, HttpOptions, Reply};
 use super::jws::{AccountKey, Signer};
@@ -30,7 +32,7 @@ impl AcmeClient {
     /// Reads the directory.
     pub async fn connect(directory_url: &Url, options: HttpOptions) -> Result<Self, AcmeError> {
         let http = Http::new(&options)?;
-        let directory = http.fetch(directory_url.as_str(), soon()).await?.json()?;
+        let directory = http.fetch(directory_url.as_str(), Instant::now() + DIRECTORY_PERIOD).await?.json()?;
         Ok(Self { http: Arc::new(http), directory: Arc::new(directory) })
     }
 
@@ -56,6 +58,13 @@ impl AcmeClient {
     pub async fn revoke_with_key(&self, key: &AccountKey, der: &[u8], reason: Option<u8>) -> Result<(), AcmeError> {
         self.post(Signer::Key(key), &self.directory.revoke_cert, Some(&revocation(der, reason)), soon()).await?;
         Ok(())
+    }
+
+    /// When the CA suggests to renew the certificate of this id; `None` where it suggests nothing to anyone.
+    pub async fn renewal_info(&self, id: &str) -> Result<Option<RenewalInfo>, AcmeError> {
+        let Some(base) = &self.directory.renewal_info else { return Ok(None) };
+        let url = format!("{}/{id}", base.trim_end_matches('/'));
+        RenewalInfo::from_reply(&self.http.fetch(&url, soon()).await?).map(Some)
     }
 
     async fn post(
@@ -109,12 +118,22 @@ impl AccountHandle {
         Authorization::from_raw(url, reply.json::<RawAuthorization>()?)
     }
 
-    /// Value for the `_acme-challenge` TXT record. RFC 8555 section 8.4.
-    pub fn key_authorization_dns01(&self, challenge: &Challenge) -> String {
-        self.key.dns01_value(&challenge.token)
+    /// What proves that this account asks (RFC 8555 section 8.1).
+    pub fn key_authorization(&self, token: &Token) -> String {
+        self.key.key_authorization(token.as_str())
     }
 
-    /// Tells the CA that the record is there to be seen.
+    /// Its digest, which stands in tls-alpn-01's certificate (RFC 8737 section 3).
+    pub fn key_authorization_digest(&self, token: &Token) -> [u8; 32] {
+        self.key.key_authorization_digest(token.as_str())
+    }
+
+    /// The digest as it stands in the `_acme-challenge` TXT record. RFC 8555 section 8.4.
+    pub fn dns01_value(&self, token: &Token) -> String {
+        self.key.dns01_value(token.as_str())
+    }
+
+    /// Tells the CA that the proof is there to be seen.
     pub async fn answer(&self, challenge: &Challenge) -> Result<(), AcmeError> {
         self.post(&challenge.url, Some(&json!({})), soon()).await?;
         Ok(())
@@ -140,8 +159,10 @@ impl AccountHandle {
                 AuthorizationStatus::Valid => return Ok(()),
                 AuthorizationStatus::Pending => {}
                 _ => {
-                    let problem = Box::new(now.problem().cloned().unwrap_or_default());
-                    return Err(AuthorizationError::NotProven { name: name(), problem });
+                    let (kind, problem) =
+                        now.failure().map(|(kind, problem)| (kind.parse().ok(), problem.clone())).unzip();
+                    let (kind, problem) = (kind.flatten(), Box::new(problem.unwrap_or_default()));
+                    return Err(AuthorizationError::NotProven { name: name(), kind, problem });
                 }
             }
             if !backoff.pause(reply.retry_after()).await {
@@ -220,6 +241,8 @@ impl AccountHandle {
 
 const FIRST_POLL: Duration = Duration::from_millis(150);
 const LONGEST_POLL: Duration = Duration::from_secs(10);
+/// For the first request: whoever mistyped the URL should not wait long.
+const DIRECTORY_PERIOD: Duration = Duration::from_secs(20);
 /// For a request and its retries, where the caller names no deadline.
 const REQUEST_PERIOD: Duration = Duration::from_secs(90);
 

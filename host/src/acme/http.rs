@@ -90,13 +90,14 @@ impl Http {
     /// An unsigned GET, for the directory and renewal information.
     pub(super) async fn fetch(&self, url: &str, deadline: Instant) -> Result<Reply, AcmeError> {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
+        let mut before = None;
         loop {
             let failed = match self.send(Method::GET, url, None, deadline).await {
                 Ok((status, reply)) if status.is_success() => return Ok(reply),
                 Ok((status, reply)) => refused(status, &reply),
                 Err(error) => error,
             };
-            retry_or(failed, &mut backoff, Repeat::Safe).await?;
+            before = Some(retry_or(failed, before, &mut backoff, Repeat::Safe).await?);
         }
     }
 
@@ -111,7 +112,7 @@ impl Http {
     ) -> Result<Reply, AcmeError> {
         let repeat = if payload.is_none() { Repeat::Safe } else { Repeat::IfUnsent };
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
-        let mut bad_nonces = 0;
+        let (mut bad_nonces, mut before) = (0, None);
         loop {
             let failed = match self.post_once(new_nonce, signer, url, payload, deadline).await {
                 Ok(reply) => return Ok(reply),
@@ -121,7 +122,7 @@ impl Http {
                 bad_nonces += 1;
                 continue;
             }
-            retry_or(failed, &mut backoff, repeat).await?;
+            before = Some(retry_or(failed, before, &mut backoff, repeat).await?);
         }
     }
 
@@ -202,8 +203,18 @@ enum Repeat {
     IfUnsent,
 }
 
-/// Sleeps and returns, when trying again makes sense; else hands `failed` back.
-async fn retry_or(failed: AcmeError, backoff: &mut Backoff, repeat: Repeat) -> Result<(), AcmeError> {
+/// Sleeps and gives `failed`, when trying again makes sense; else hands it back as the error. An attempt that only ran
+/// out of time says less than what failed `before` it.
+async fn retry_or(
+    failed: AcmeError,
+    before: Option<AcmeError>,
+    backoff: &mut Backoff,
+    repeat: Repeat,
+) -> Result<AcmeError, AcmeError> {
+    let failed = match (failed, before) {
+        (AcmeError::Deadline { .. }, Some(before)) => return Err(before),
+        (failed, _) => failed,
+    };
     let at_least = match &failed {
         AcmeError::Unreachable { source, .. } if repeat == Repeat::Safe || source.is_connect() => Duration::ZERO,
         AcmeError::Refused { status: 429 | 503, retry_after: Some(after), .. } => *after,
@@ -213,7 +224,7 @@ async fn retry_or(failed: AcmeError, backoff: &mut Backoff, repeat: Repeat) -> R
     if Instant::now() + at_least >= backoff.deadline() || !backoff.pause(at_least).await {
         return Err(failed);
     }
-    Ok(())
+    Ok(failed)
 }
 
 fn refused(status: StatusCode, reply: &Reply) -> AcmeError {
@@ -238,15 +249,18 @@ fn unreachable_ca(url: &str, source: reqwest::Error) -> AcmeError {
 fn is_trust_failure(error: &reqwest::Error) -> bool {
     let mut next = error.source();
     while let Some(cause) = next {
-        // An io::Error's source skips the error it wraps.
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = cause.downcast_ref().or_else(|| wrapped.and_then(|w| w.downcast_ref()));
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+        if matches!(tls_error(cause), Some(rustls::Error::InvalidCertificate(_))) {
             return true;
         }
         next = cause.source();
     }
     false
+}
+
+/// The TLS error that an error is or, as one of I/O, wraps at any depth; the source of such an error skips what it wraps.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = || tls_error(error.downcast_ref::<std::io::Error>()?.get_ref()?);
+    error.downcast_ref().or_else(wrapped)
 }
 
 fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
@@ -444,5 +458,15 @@ mod tests {
         let reply = http.post(&format!("{base}/nonce"), Signer::Key(&key), &format!("{base}/x"), None, deadline).await;
         assert!(reply.is_ok(), "{reply:?}");
         assert_eq!(http.sent.load(Ordering::Relaxed), 14);
+    }
+
+    #[tokio::test]
+    async fn what_failed_before_the_time_was_up_is_what_is_told() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+        let http = Http::new(&HttpOptions::default()).expect("a client");
+        let url = format!("http://{closed}/dir");
+        let told = http.fetch(&url, Instant::now() + Duration::from_millis(700)).await;
+        assert!(matches!(told, Err(AcmeError::Unreachable { .. })), "{told:?}");
+        assert!(http.sent.load(Ordering::Relaxed) > 1, "it tried again");
     }
 }

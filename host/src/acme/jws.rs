@@ -100,7 +100,13 @@ impl AccountKey {
 
     /// Value for the `_acme-challenge` TXT record: base64url, no padding, 43 ASCII bytes. RFC 8555 section 8.4.
     pub fn dns01_value(&self, token: &str) -> String {
-        BASE64URL_NOPAD.encode(digest::digest(&digest::SHA256, self.key_authorization(token).as_bytes()).as_ref())
+        BASE64URL_NOPAD.encode(&self.key_authorization_digest(token))
+    }
+
+    /// SHA-256 of the key authorization. RFC 8737 section 3.
+    pub fn key_authorization_digest(&self, token: &str) -> [u8; 32] {
+        let digest = digest::digest(&digest::SHA256, self.key_authorization(token).as_bytes());
+        digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
     fn algorithm(&self) -> &'static str {

@@ -15,15 +15,21 @@ pub mod account;
 
 pub mod order;
 
+pub mod challenge;
+
 pub mod authorization;
 
 pub mod certificate;
 
+pub mod ari;
+
 pub mod client;
 
 pub use account::{Account, ExternalAccount, Registration};
-pub use authorization::{Authorization, AuthorizationError, AuthorizationStatus, Challenge, ChallengeStatus};
+pub use ari::RenewalInfo;
+pub use authorization::{Authorization, AuthorizationError, AuthorizationStatus};
 pub use certificate::CertificateChain;
+pub use challenge::{Challenge, ChallengeKind, ChallengeStatus, Token, TokenError};
 pub use client::{AccountHandle, AcmeClient};
 pub use directory::Directory;
 pub use http::{AcmeError, HttpOptions};

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
-use crate::name::CertName;
+use crate::name::{CertName, Host};
 
 /// What may be asked of an order besides its names.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub struct OrderOptions {
 
 impl OrderOptions {
     pub(super) fn payload(&self, names: &[CertName]) -> Value {
-        let identifiers: Vec<_> = names.iter().map(|n| json!({"type": "dns", "value": n.to_string()})).collect();
+        let identifiers: Vec<_> = names.iter().map(identifier).collect();
         let mut payload = json!({"identifiers": identifiers});
         for (member, value) in [("profile", &self.profile), ("notAfter", &self.not_after), ("replaces", &self.replaces)]
         {
@@ -29,6 +29,14 @@ impl OrderOptions {
         }
         payload
     }
+}
+
+fn identifier(name: &CertName) -> Value {
+    let kind = match name.base() {
+        Host::Dns(_) => "dns",
+        Host::Ip(_) => "ip",
+    };
+    json!({"type": kind, "value": name.to_string()})
 }
 
 /// An order as the CA knows it.

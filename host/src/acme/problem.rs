@@ -38,7 +38,7 @@ pub struct Subproblem {
 /// An ACME identifier as it stands in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Identifier {
-    /// `dns` for names.
+    /// `dns` for names, `ip` for addresses.
     #[serde(rename = "type")]
     pub kind: String,
     /// The name; without `*.` in an authorization.

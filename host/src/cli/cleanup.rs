@@ -11,9 +11,9 @@ use super::providers::{ProviderArgs, Providers};
 use super::setup::{DnsArgs, on_signals, open_state};
 use crate::flow::{self, Event, Leftover, LeftoversReport, Session};
 
-/// Remove the records that crashed or interrupted runs left published.
+/// Remove the records and token files that crashed or interrupted runs left published.
 ///
-/// Only what stands in the journal is removed, value by value; records of runs that are alive are left alone.
+/// Only what stands in the journal is removed, value by value; what runs that are alive need is left alone.
 ///
 /// Example: acmite cleanup
 #[derive(clap::Args)]
@@ -39,18 +39,18 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     };
     let report = flow::remove_leftovers(&session).await?;
     printer.result(&text(&report), &json(&report));
-    let clean = report.left.is_empty() && report.damaged.is_empty();
+    let clean = report.left.is_empty() && report.left_files.is_empty() && report.damaged.is_empty();
     Ok(if clean { Exit::Done } else { Exit::LeftBehind })
 }
 
 fn text(report: &LeftoversReport) -> String {
-    if report.removed.is_empty() && report.left.is_empty() && report.damaged.is_empty() {
-        return "nothing was left behind".to_owned();
-    }
     let removed = report.removed.iter().map(|one| format!("removed      {}", line(one)));
     let left = report.left.iter().map(|one| format!("still there  {}: {}", line(one), one.why));
     let damaged = report.damaged.iter().map(|one| format!("unreadable   {one}"));
-    removed.chain(left).chain(damaged).collect::<Vec<_>>().join("\n")
+    let files = report.removed_files.iter().map(|path| format!("removed      {}", path.display()));
+    let left_files = report.left_files.iter().map(|path| format!("still there  {}", path.display()));
+    let lines: Vec<String> = removed.chain(files).chain(left).chain(left_files).chain(damaged).collect();
+    if lines.is_empty() { "nothing was left behind".to_owned() } else { lines.join("\n") }
 }
 
 fn line(one: &Leftover) -> String {
@@ -63,6 +63,8 @@ fn json(report: &LeftoversReport) -> serde_json::Value {
         "event": "cleanup",
         "removed": report.removed.iter().map(batch).collect::<Vec<_>>(),
         "left": report.left.iter().map(batch).collect::<Vec<_>>(),
+        "removed_files": report.removed_files,
+        "left_files": report.left_files,
         "unreadable": report.damaged.iter().map(|one| json!({"path": one.path, "set_aside": one.set_aside})).collect::<Vec<_>>(),
     })
 }

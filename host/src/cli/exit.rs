@@ -6,7 +6,10 @@ use std::fmt;
 use crate::acme::AcmeError;
 use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
-use crate::flow::{Dns01Error, IssueError, LeftoversError, ZoneFault};
+use crate::flow::{
+    AccountUseError, AnswerError, ChoiceError, ConnectError, Dns01Error, FinishError, Http01Error, IssueError,
+    LeftoversError, MethodError, ProofError, RenewError, RevokeError, TlsAlpn01Error, ZoneFault,
+};
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
 use crate::plugin::told::ErrorKind;
@@ -21,7 +24,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line makes no sense.
     Usage = 2,
-    /// A file, setting or plugin cannot be used; nothing was contacted.
+    /// A file, setting, plugin, port or webroot cannot be used.
     Configuration = 3,
     /// The provider does not accept the credential, or the credential may not do this.
     CredentialRefused = 4,
@@ -39,6 +42,8 @@ pub enum Exit {
     State = 10,
     /// The certificate is there, and records are left behind that `acmite cleanup` has to remove.
     LeftBehind = 11,
+    /// The certificate is there, and a hook failed.
+    HookFailed = 12,
     /// Stopped by a signal.
     Interrupted = 130,
 }
@@ -48,7 +53,7 @@ pub const HELP: &str = "Exit codes:
   0   done
   1   failed for a reason that has no code of its own
   2   the command line makes no sense
-  3   a file, setting or plugin cannot be used; nothing was contacted
+  3   a file, setting, plugin, port or webroot cannot be used
   4   the provider does not accept the credential, or the credential may not do this
   5   the CA refused
   6   name servers did not show the records in time
@@ -57,6 +62,7 @@ pub const HELP: &str = "Exit codes:
   9   the CA cannot be reached, or is no ACME CA
   10  the state folder or a file in it cannot be used
   11  records are left behind; `acmite cleanup` and the next run try again
+  12  the certificate is there, and a hook failed; the next `acmite renew` runs it again
   130 stopped by a signal";
 
 impl From<Exit> for std::process::ExitCode {
@@ -85,6 +91,11 @@ impl Failure {
     /// With the message of an error and its causes.
     pub fn of(exit: Exit, error: &(dyn Error + 'static)) -> Self {
         Self::new(exit, chain(error))
+    }
+
+    /// With what it is about in front.
+    pub fn about(self, what: &str) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
     }
 
     fn with(self, remedy: &str) -> Self {
@@ -120,6 +131,7 @@ macro_rules! failures {
 failures! {
     StateDirError => Exit::State;
     LeftoversError => Exit::State;
+    MethodError => Exit::Usage;
     ResolverError => Exit::Dns;
     CredentialsError => Exit::Configuration;
     LoadError => Exit::Configuration;
@@ -138,13 +150,56 @@ impl From<CallError> for Failure {
     }
 }
 
+impl From<&RenewError> for Failure {
+    fn from(error: &RenewError) -> Self {
+        let failure = Self::of(renew_exit(error), error);
+        match error.ca() {
+            Some(said) => failure.with(said.remedy()),
+            None => failure,
+        }
+    }
+}
+
+fn renew_exit(error: &RenewError) -> Exit {
+    match error {
+        RenewError::Standing(_) | RenewError::State(_) | RenewError::Lock(_) => Exit::State,
+        RenewError::NotRemembered
+        | RenewError::Renewal(_)
+        | RenewError::Providers(_)
+        | RenewError::Connect(ConnectError::Bundle { .. }) => Exit::Configuration,
+        RenewError::Resolver(_) => Exit::Dns,
+        RenewError::Connect(ConnectError::Ca(error)) => acme_exit(error),
+        RenewError::Issue(error) => issue_exit(error),
+    }
+}
+
+impl From<RevokeError> for Failure {
+    fn from(error: RevokeError) -> Self {
+        let exit = match &error {
+            RevokeError::Ca(error) => acme_exit(error),
+            RevokeError::Account(error) => account_exit(error),
+            RevokeError::NotThere { .. } | RevokeError::NoAccount { .. } | RevokeError::NotRemembered { .. } => {
+                Exit::Usage
+            }
+            RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::Key(_) => Exit::State,
+            RevokeError::Connect(ConnectError::Ca(error)) => acme_exit(error),
+            RevokeError::Connect(ConnectError::Bundle { .. }) => Exit::Configuration,
+        };
+        let failure = Self::of(exit, &error);
+        match &error {
+            RevokeError::Ca(said) => failure.with(said.remedy()),
+            _ => failure,
+        }
+    }
+}
+
 impl From<IssueError> for Failure {
     fn from(error: IssueError) -> Self {
         let exit = issue_exit(&error);
         let failure = Self::of(exit, &error);
-        match &error {
-            IssueError::Ca { source, .. } => failure.with(source.remedy()),
-            _ => failure,
+        match error.ca() {
+            Some(said) => failure.with(said.remedy()),
+            None => failure,
         }
     }
 }
@@ -152,20 +207,83 @@ impl From<IssueError> for Failure {
 fn issue_exit(error: &IssueError) -> Exit {
     match error {
         IssueError::Ca { source, .. } => acme_exit(source),
-        IssueError::TermsNotAgreed { .. } | IssueError::NoBinding => Exit::Usage,
-        IssueError::AccountUrl { .. } => Exit::CaUnreachable,
-        IssueError::Account(_) | IssueError::NoAccountKey | IssueError::AccountKey(_) | IssueError::Store(_) => {
-            Exit::State
-        }
+        IssueError::Account(error) => account_exit(error),
         IssueError::Proof(error) => proof_exit(error),
-        IssueError::Leaf(_) | IssueError::WrongCertificate { .. } => Exit::CaRefused,
-        IssueError::Key(_) | IssueError::KeyTask | IssueError::Csr(_) => Exit::Failed,
+        IssueError::Finish(error) => finish_exit(error),
     }
 }
 
-fn proof_exit(error: &Dns01Error) -> Exit {
+fn finish_exit(error: &FinishError) -> Exit {
     match error {
-        Dns01Error::NotOffered { .. } => Exit::CaRefused,
+        FinishError::Ca { source, .. } => acme_exit(source),
+        FinishError::Leaf(_) | FinishError::WrongCertificate { .. } => Exit::CaRefused,
+        FinishError::Key(_) | FinishError::KeyTask | FinishError::Csr(_) => Exit::Failed,
+        FinishError::Store(_) | FinishError::Renewal(_) | FinishError::State(_) | FinishError::KeyDamaged => {
+            Exit::State
+        }
+    }
+}
+
+fn account_exit(error: &AccountUseError) -> Exit {
+    match error {
+        AccountUseError::NotMade(source) => acme_exit(source),
+        AccountUseError::TermsNotAgreed { .. } | AccountUseError::NoBinding => Exit::Usage,
+        AccountUseError::AccountUrl { .. } => Exit::CaUnreachable,
+        AccountUseError::Stored(_) | AccountUseError::NoAccountKey | AccountUseError::AccountKey(_) => Exit::State,
+    }
+}
+
+fn proof_exit(error: &ProofError) -> Exit {
+    match error {
+        ProofError::Unread(source) => acme_exit(source),
+        ProofError::Choice(error) => choice_exit(error),
+        ProofError::Dns01(error) => dns01_exit(error),
+        ProofError::Http01(error) => http01_exit(error),
+        ProofError::TlsAlpn01(error) => tls_alpn01_exit(error),
+        ProofError::Several { failures } => failures.first().map_or(Exit::Failed, proof_exit),
+    }
+}
+
+fn choice_exit(error: &ChoiceError) -> Exit {
+    match error {
+        ChoiceError::Method(_) => Exit::Usage,
+        ChoiceError::NotOffered { .. } => Exit::CaRefused,
+        ChoiceError::NoToken { .. } => Exit::CaUnreachable,
+    }
+}
+
+fn http01_exit(error: &Http01Error) -> Exit {
+    match error {
+        Http01Error::Choice(error) => choice_exit(error),
+        Http01Error::Lock(_) | Http01Error::Journal(_) => Exit::State,
+        Http01Error::Listen(_) | Http01Error::Webroot(_) => Exit::Configuration,
+        Http01Error::Answer(error) => answer_exit(error),
+        Http01Error::Interrupted => Exit::Interrupted,
+    }
+}
+
+fn tls_alpn01_exit(error: &TlsAlpn01Error) -> Exit {
+    match error {
+        TlsAlpn01Error::Choice(error) => choice_exit(error),
+        TlsAlpn01Error::Lock(_) => Exit::State,
+        TlsAlpn01Error::Serve(_) => Exit::Configuration,
+        TlsAlpn01Error::Certificate(_) => Exit::Failed,
+        TlsAlpn01Error::Answer(error) => answer_exit(error),
+        TlsAlpn01Error::Interrupted => Exit::Interrupted,
+    }
+}
+
+fn answer_exit(error: &AnswerError) -> Exit {
+    match error {
+        AnswerError::Ca(error) => acme_exit(error),
+        AnswerError::Refused { .. } => Exit::CaRefused,
+    }
+}
+
+fn dns01_exit(error: &Dns01Error) -> Exit {
+    match error {
+        Dns01Error::Choice(error) => choice_exit(error),
+        Dns01Error::Address { .. } => Exit::Usage,
         Dns01Error::NoZone { .. } => Exit::Dns,
         Dns01Error::NoProvider { .. } => Exit::Configuration,
         Dns01Error::Interrupted => Exit::Interrupted,
@@ -178,8 +296,7 @@ fn fault_exit(fault: &ZoneFault) -> Exit {
         ZoneFault::Journal(_) | ZoneFault::Lock(_) => Exit::State,
         ZoneFault::Provider(error) => call_exit(error),
         ZoneFault::NotSettled { .. } | ZoneFault::Propagation(_) => Exit::NotPropagated,
-        ZoneFault::Ca(error) => acme_exit(error),
-        ZoneFault::Refused { .. } => Exit::CaRefused,
+        ZoneFault::Answer(error) => answer_exit(error),
         ZoneFault::Interrupted => Exit::Interrupted,
     }
 }
@@ -225,6 +342,7 @@ mod tests {
             Exit::CaUnreachable,
             Exit::State,
             Exit::LeftBehind,
+            Exit::HookFailed,
             Exit::Interrupted,
         ] {
             let number = format!("  {:<3} ", exit as u8);

@@ -7,32 +7,40 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::Global;
+use super::challenges::ChallengeArgs;
 use super::exit::{Exit, Failure};
+use super::hook_args::HookArgs;
 use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
-use super::setup::{CaArgs, DnsArgs, duration, on_signals, open_state};
-use crate::acme::{AcmeClient, OrderOptions};
-use crate::dns::{PropagationCheck, PropagationOptions};
-use crate::flow::{self, AccountSetup, Dns01Options, Event, IssueRequest, Issued, Session};
+use super::setup::{CaArgs, DnsArgs, absolute, duration, on_signals, open_state};
+use crate::acme::AcmeClient;
+use crate::dns::PropagationCheck;
+use crate::flow::{self, AccountSetup, Event, HookRound, IssueRequest, Issued, Session, Standing};
 use crate::name::CertName;
 use crate::pki::KeyType;
-use crate::secure_file::read_private;
+use crate::secure_file::{FileLock, LockError, read_private};
+use crate::store::StateDir;
+use crate::store::renewal::{ChallengeRecord, DnsRecord, FormatVersion, Renewal};
 
-/// Get a certificate, proving its names by DNS-01.
+/// Get a certificate, proving its names by DNS-01, HTTP-01 or TLS-ALPN-01.
 ///
 /// The certificate is stored as STATE-DIR/live/NAME/{cert,chain,fullchain,privkey}.pem.
 ///
 /// Examples:
 ///   acmite issue -d example.com -d '*.example.com' --dns-plugin cloudflare --email me@example.com --agree-tos
 ///   acmite issue -d example.com --dns-plugin cloudflare:work --credentials /etc/acmite/cloudflare.toml --server letsencrypt-staging --email me@example.com --agree-tos
+///   acmite issue -d example.com -d www.example.com --webroot /var/www/html --email me@example.com --agree-tos
+///   acmite issue -d '*.example.com' -d 192.0.2.1 --dns-plugin cloudflare --standalone --email me@example.com --agree-tos
 ///   acmite issue -d example.com -d example.org --dns-plugin rfc2136 --dns-plugin example.org=powerdns --email me@example.com --agree-tos
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// A name of the certificate, or `*.NAME` for all names one level below; may be repeated or separated by commas
+    /// A name of the certificate, `*.NAME` for all names one level below, or an IP address; may be repeated or separated
+    /// by commas
     #[arg(short, long = "domain", value_name = "NAME", required = true, value_delimiter = ',')]
     domains: Vec<CertName>,
     #[command(flatten)]
@@ -53,6 +61,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", requires = "eab_kid")]
     eab_hmac_key_file: Option<PathBuf>,
     #[command(flatten)]
+    challenges: ChallengeArgs,
+    #[command(flatten)]
     providers: ProviderArgs,
     #[command(flatten)]
     dns: DnsArgs,
@@ -61,12 +71,17 @@ pub(super) struct Args {
     /// Type of the certificate's key: p256, p384, rsa2048, rsa3072 or rsa4096
     #[arg(long, value_name = "TYPE", default_value = "p256")]
     key_type: KeyType,
+    /// Keep the key of the certificate that is replaced, here and at each renewal
+    #[arg(long)]
+    reuse_key: bool,
     /// One of the profiles that the CA offers
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     /// Take the chain with an issuer of this common name, where the CA offers several
     #[arg(long, value_name = "NAME")]
     preferred_chain: Option<String>,
+    #[command(flatten)]
+    hooks: HookArgs,
 }
 
 #[derive(clap::Args)]
@@ -83,15 +98,12 @@ struct ProofArgs {
 }
 
 pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
-    let request = request(&args)?;
+    let (certificate, renewal) = recipe(&args)?;
     let setup = account_setup(&args)?;
     let state = open_state(global)?;
-    if args.providers.plugins.is_empty() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "no provider is named; give --dns-plugin, and see `acmite plugin list` for those there are",
-        ));
-    }
+    let mut request = IssueRequest::new(&state, &certificate, renewal.clone())
+        .map_err(|error| Failure::of(Exit::Configuration, &error))?;
+    request.order.replaces = replaced(&state, &request);
     let providers = Providers::new(&state, &args.providers)?;
     providers.open_all()?;
     let dns = args.dns.open()?;
@@ -105,23 +117,57 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
         observe: &observe,
         cancel: cancel.clone(),
     };
+    let _lock = lock(&state, &certificate, &observe).await?;
     // What a crashed run left would be in the way of nobody but should not stay longer than that.
     flow::remove_leftovers(&session).await?;
+    let round = HookRound::new(&state);
+    let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
+    round.before(&certificate, &names, &renewal.hooks, &observe).await;
     let issuing = async {
         let client = AcmeClient::connect(&request.server, args.ca.http()?).await?;
         Ok(flow::issue(&session, &client, &setup, &request).await?)
     };
-    let issued = issuing.await.map_err(|failure: Failure| stopped(failure, cancel.is_requested()))?;
-    let (text, json) = shown(&request, &issued);
+    let issued = issuing.await.map_err(|failure: Failure| stopped(failure, cancel.is_requested()));
+    let failed_hooks = match &issued {
+        Ok(_) => {
+            let deployed = round.deploy(&certificate, &names, &observe).await;
+            deployed.map_err(|error| Failure::of(Exit::State, &error))? + round.after(&names, &[], &observe).await
+        }
+        Err(_) => round.after(&[], &names, &observe).await,
+    };
+    let (text, json) = shown(&request, &issued?);
     printer.result(&text, &json);
-    Ok(Exit::Done)
+    Ok(if failed_hooks == 0 { Exit::Done } else { Exit::HookFailed })
+}
+
+/// One process at a time gets a certificate of this name.
+async fn lock(state: &StateDir, name: &str, observe: &(dyn Fn(Event) + Send + Sync)) -> Result<FileLock, Failure> {
+    let path = state.renewal_lock(name);
+    let lock = match FileLock::try_acquire(&path) {
+        Err(LockError::Held { .. }) => {
+            observe(Event::WaitingForCertificate { name: name.to_owned() });
+            FileLock::acquire(&path, Instant::now() + LOCK_TIME).await
+        }
+        done => done,
+    };
+    lock.map_err(|error| Failure::of(Exit::State, &error))
+}
+
+const LOCK_TIME: Duration = Duration::from_secs(900);
+
+/// The id of the live certificate, if it came from the same CA.
+fn replaced(state: &StateDir, request: &IssueRequest) -> Option<String> {
+    let standing = Standing::read(state, &request.certificate).ok()?;
+    let same = standing.renewal.is_some_and(|renewal| renewal.server == request.server);
+    standing.leaf.filter(|_| same)?.renewal_id
 }
 
 fn stopped(failure: Failure, by_user: bool) -> Failure {
     if by_user { Failure { exit: Exit::Interrupted, ..failure } } else { failure }
 }
 
-fn request(args: &Args) -> Result<IssueRequest, Failure> {
+/// The certificate's name, and how it is made, now and at each renewal.
+fn recipe(args: &Args) -> Result<(String, Renewal), Failure> {
     let mut names: Vec<CertName> = Vec::new();
     for name in &args.domains {
         if !names.contains(name) {
@@ -129,17 +175,46 @@ fn request(args: &Args) -> Result<IssueRequest, Failure> {
         }
     }
     let certificate = args.cert_name.clone().unwrap_or_else(|| names[0].base().to_string());
-    let propagation =
-        PropagationOptions { check: args.proof.propagation_check, timeout: args.proof.propagation_timeout };
-    Ok(IssueRequest {
-        server: args.ca.server.clone(),
+    let methods = args.challenges.methods(!args.providers.plugins.is_empty())?;
+    let chosen = methods.check(&names)?;
+    if args.providers.plugins.is_empty() && chosen.iter().any(|method| method.publishes()) {
+        return Err(Failure::new(
+            Exit::Usage,
+            "no provider is named; give --dns-plugin, and see `acmite plugin list` for those there are",
+        ));
+    }
+    let challenge = ChallengeRecord {
+        methods: methods.general.iter().map(ToString::to_string).collect(),
+        by_name: methods.by_name.iter().map(|(name, method)| (name.clone(), method.to_string())).collect(),
+        http_port: args.challenges.http_port,
+        tls_port: args.challenges.tls_port,
+        dns: dns(args),
+    };
+    let renewal = Renewal {
+        version: FormatVersion,
         names,
-        certificate,
-        key_type: args.key_type,
-        order: OrderOptions { profile: args.profile.clone(), ..OrderOptions::default() },
+        server: args.ca.server.clone(),
+        ca_bundle: args.ca.ca_bundle.as_deref().map(absolute),
+        key_type: args.key_type.to_string(),
+        reuse_key: args.reuse_key,
+        profile: args.profile.clone(),
         preferred_chain: args.preferred_chain.clone(),
-        dns01: Dns01Options { propagation, ttl: args.proof.dns_ttl },
-    })
+        challenge,
+        hooks: args.hooks.checked()?,
+    };
+    Ok((certificate, renewal))
+}
+
+fn dns(args: &Args) -> DnsRecord {
+    DnsRecord {
+        plugins: args.providers.plugins.iter().map(ToString::to_string).collect(),
+        credentials: args.providers.credentials.as_deref().map(absolute),
+        resolvers: args.dns.resolvers.iter().map(ToString::to_string).collect(),
+        zone: args.dns.zone.clone(),
+        propagation_check: args.proof.propagation_check.to_string(),
+        propagation_timeout_seconds: args.proof.propagation_timeout.as_secs(),
+        ttl: args.proof.dns_ttl,
+    }
 }
 
 fn account_setup(args: &Args) -> Result<AccountSetup, Failure> {

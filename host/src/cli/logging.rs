@@ -1,6 +1,7 @@
 //! Where the log goes: standard error as far as -v asks, and the file of --log-file.
 
 use std::fs::{File, OpenOptions};
+use std::io::IsTerminal as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -17,6 +18,7 @@ use super::printer::{Mode, Printer};
 pub fn start(global: &Global) -> Result<(), Failure> {
     let terminal = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .with_filter(for_level(terminal_level(global)));
     let file = global.log_file.as_deref().map(open).transpose()?.map(|file| {
@@ -42,10 +44,11 @@ fn terminal_level(global: &Global) -> LevelFilter {
     }
 }
 
-/// Other crates' details may hold what was sent; they are not for the log.
+/// Other crates' details may hold what was sent; they are not for the log. What the verifier of TLS certificates would say
+/// is part of the error of the request.
 fn for_level(level: LevelFilter) -> EnvFilter {
-    let filter = if level > LevelFilter::WARN { format!("warn,acmite={level}") } else { level.to_string() };
-    EnvFilter::new(filter)
+    let others = level.min(LevelFilter::WARN);
+    EnvFilter::new(format!("{others},rustls_platform_verifier=off,acmite={level}"))
 }
 
 fn open(path: &Path) -> Result<File, Failure> {

@@ -8,7 +8,25 @@ pub mod setup;
 
 pub mod providers;
 
+pub mod challenges;
+
+mod hook_args;
+
 mod issue;
+
+mod view;
+
+mod renew;
+
+mod list;
+
+mod show;
+
+mod revoke;
+
+mod delete;
+
+mod timer;
 
 mod cleanup;
 
@@ -75,6 +93,13 @@ pub enum Progress {
 #[derive(Subcommand)]
 enum Command {
     Issue(Box<issue::Args>),
+    Renew(renew::Args),
+    List(list::Args),
+    Show(show::Args),
+    Revoke(revoke::Args),
+    Delete(delete::Args),
+    #[command(subcommand)]
+    Timer(timer::Command),
     Cleanup(cleanup::Args),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -93,6 +118,12 @@ impl Cli {
         let printer = std::sync::Arc::new(Printer::new(Mode::of(&self.global)));
         let done = match self.command {
             Command::Issue(args) => issue::run(*args, &self.global, &printer).await,
+            Command::Renew(args) => renew::run(args, &self.global, &printer).await,
+            Command::List(args) => list::run(&args, &self.global, &printer),
+            Command::Show(args) => show::run(&args, &self.global, &printer),
+            Command::Revoke(args) => revoke::run(args, &self.global, &printer).await,
+            Command::Delete(args) => delete::run(&args, &self.global, &printer),
+            Command::Timer(command) => timer::run(&command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,

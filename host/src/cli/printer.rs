@@ -61,10 +61,29 @@ impl Printer {
     /// Shows an event.
     pub fn event(&self, event: &Event) {
         match self.mode {
-            Mode::Json => self.json_event(event),
+            Mode::Json => {
+                if let Ok(json) = serde_json::to_value(event) {
+                    self.json_event(json);
+                }
+            }
             Mode::Plain => self.line(&event.to_string()),
             Mode::Live => self.live(event),
             Mode::Quiet if matters(event) => self.line(&event.to_string()),
+            Mode::Quiet => {}
+        }
+    }
+
+    /// Shows an event of one certificate of several.
+    pub fn event_of(&self, certificate: &str, event: &Event) {
+        match self.mode {
+            _ if certificate.is_empty() => self.event(event),
+            Mode::Json => {
+                let Ok(mut json) = serde_json::to_value(event) else { return };
+                json["certificate"] = certificate.into();
+                self.json_event(json);
+            }
+            Mode::Plain | Mode::Live => self.line(&format!("{certificate}: {event}")),
+            Mode::Quiet if matters(event) => self.line(&format!("{certificate}: {event}")),
             Mode::Quiet => {}
         }
     }
@@ -104,8 +123,7 @@ impl Printer {
         write!(out, "{}", visible(question)).and_then(|()| out.flush()).unwrap_or_default();
     }
 
-    fn json_event(&self, event: &Event) {
-        let Ok(mut json) = serde_json::to_value(event) else { return };
+    fn json_event(&self, mut json: Value) {
         json["elapsed_ms"] = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).into();
         write_out(&json.to_string());
     }
@@ -152,7 +170,7 @@ const TICK: Duration = Duration::from_millis(120);
 
 /// What is shown even if asked to be quiet.
 fn matters(event: &Event) -> bool {
-    matches!(event, Event::NotCleanedUp { .. } | Event::Warning { .. })
+    matches!(event, Event::NotCleanedUp { .. } | Event::HookFailed { .. } | Event::Warning { .. })
 }
 
 /// Words of a CA or provider must not move the cursor or turn the text around.

@@ -12,7 +12,7 @@ use clap::Args;
 use super::exit::{Exit, Failure, chain};
 use super::setup::absolute;
 use crate::config::credentials::{CredentialSources, CredentialsError, resolve};
-use crate::flow::{Instance, ProviderSource, SourceError};
+use crate::flow::{Instance, ProviderMaker, ProviderSource, SourceError};
 use crate::name::DnsName;
 use crate::plugin::bundled;
 use crate::plugin::cache::CompiledCache;
@@ -24,6 +24,7 @@ use crate::plugin::provider::{Provider, ProviderError};
 use crate::store::StateDir;
 use crate::store::journal::{Entry, PluginRef};
 use crate::store::plugin_pins::{PinError, PluginPins};
+use crate::store::renewal::DnsRecord;
 
 /// Which provider publishes the records, and with which credential.
 #[derive(Args, Clone, Debug, Default)]
@@ -54,6 +55,15 @@ impl FromStr for Rule {
                 Ok(Self { zone: Some(zone), spec: spec.parse()? })
             }
             _ => Ok(Self { zone: None, spec: text.parse()? }),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.zone {
+            Some(zone) => write!(f, "{zone}={}", self.spec),
+            None => self.spec.fmt(f),
         }
     }
 }
@@ -113,17 +123,18 @@ fn mocks() -> Result<OriginOverrides, Failure> {
 
 const MOCKS: &str = "ACMITE_LAB_ORIGINS";
 
-/// Loads the providers of one run, each once.
+/// Loads the providers of one run, each once; copies share what is loaded.
+#[derive(Clone)]
 pub struct Providers {
-    loader: Loader,
+    loader: Arc<Loader>,
     /// For components that do not come with acmite: compiling them is bounded.
-    outsiders: Loader,
+    outsiders: Arc<Loader>,
     installed: PluginPins,
     rules: Vec<Rule>,
     credentials: Option<PathBuf>,
-    environment: Vec<(OsString, OsString)>,
+    environment: Arc<Vec<(OsString, OsString)>>,
     mocks: OriginOverrides,
-    opened: Mutex<Opened>,
+    opened: Arc<Mutex<Opened>>,
 }
 
 /// By what the user wrote and the file of the credentials.
@@ -137,14 +148,14 @@ impl Providers {
             .map_err(|error| Failure::new(Exit::Failed, format!("could not find acmite's own executable: {error}")))?;
         let cache = CompiledCache::open(&state.cache_dir()).map_err(|error| Failure::of(Exit::State, &error))?;
         Ok(Self {
-            outsiders: Loader::new(engine.clone(), Some(cache.clone())).with_compiler(compiler),
-            loader: Loader::new(engine, Some(cache)),
+            outsiders: Arc::new(Loader::new(engine.clone(), Some(cache.clone())).with_compiler(compiler)),
+            loader: Arc::new(Loader::new(engine, Some(cache))),
             installed: PluginPins::new(state),
             rules: args.plugins.clone(),
             credentials: args.credentials.as_deref().map(absolute),
-            environment: std::env::vars_os().collect(),
+            environment: Arc::new(std::env::vars_os().collect()),
             mocks: mocks()?,
-            opened: Mutex::default(),
+            opened: Arc::default(),
         })
     }
 
@@ -205,7 +216,7 @@ impl Providers {
         };
         CredentialSources {
             file: file.map(Path::to_owned),
-            environment: self.environment.clone(),
+            environment: self.environment.to_vec(),
             credentials_directory: variable("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             instance,
             plugin_id: plugin_id.to_owned(),
@@ -229,6 +240,32 @@ impl ProviderSource for Providers {
         // What is named now wins: the file may have moved since.
         let credentials = self.credentials.as_deref().or(entry.credentials.as_deref());
         Ok(self.open(&spec, credentials)?)
+    }
+}
+
+/// The providers of many certificates; nothing is loaded before one is asked for.
+pub struct ProviderPool<'a> {
+    state: &'a StateDir,
+    shared: Mutex<Option<Providers>>,
+}
+
+impl<'a> ProviderPool<'a> {
+    /// An empty pool.
+    pub fn new(state: &'a StateDir) -> Self {
+        Self { state, shared: Mutex::default() }
+    }
+}
+
+impl ProviderMaker for ProviderPool<'_> {
+    fn providers(&self, record: &DnsRecord) -> Result<Arc<dyn ProviderSource>, SourceError> {
+        let rules = record.plugins.iter().map(|text| text.parse::<Rule>()).collect::<Result<Vec<_>, _>>()?;
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let providers = match shared.as_ref() {
+            Some(providers) => providers.clone(),
+            None => Providers::new(self.state, &ProviderArgs::default()).map_err(|failure| failure.message)?,
+        };
+        *shared = Some(providers.clone());
+        Ok(Arc::new(Providers { rules, credentials: record.credentials.clone(), ..providers }))
     }
 }
 
@@ -326,6 +363,13 @@ mod tests {
         assert!(matches!("b.wasm".parse(), Ok(Spec::File(path)) if path.is_absolute()));
         for text in ["", "Cloudflare", "a:b:c", "..", "a b"] {
             assert!(text.parse::<Spec>().is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_rule_is_written_as_it_is_read() {
+        for text in ["cloudflare", "example.com=cloudflare:work", "example.org=/a/b.wasm"] {
+            assert_eq!(text.parse::<Rule>().map(|rule| rule.to_string()), Ok(text.to_owned()));
         }
     }
 

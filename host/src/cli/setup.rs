@@ -59,7 +59,8 @@ impl CaArgs {
     }
 }
 
-fn server(text: &str) -> Result<Url, String> {
+/// A CA by its URL or its known name.
+pub fn server(text: &str) -> Result<Url, String> {
     let url = CAS.iter().find(|(name, _)| *name == text).map_or(text, |(_, url)| *url);
     let url = Url::parse(url).map_err(|_| format!("give an https:// URL or one of: {}", ca_names()))?;
     let loopback = match url.host() {
@@ -90,6 +91,13 @@ const CAS: [(&str, &str); 7] = [
     ("sslcom", "https://acme.ssl.com/sslcom-dv-rsa"),
     ("actalis", "https://acme-api.actalis.com/acme/directory"),
 ];
+
+/// The server for trials of the CA whose directory is at `server`, where it is known to have one.
+pub fn staging_of(server: &Url) -> Option<Url> {
+    let name = CAS.iter().find(|(_, url)| *url == server.as_str())?.0;
+    let (_, staging) = CAS.iter().find(|(other, _)| other.strip_suffix("-staging") == Some(name))?;
+    Url::parse(staging).ok()
+}
 
 /// Opens the state folder that was named, or the default one.
 pub fn open_state(global: &Global) -> Result<StateDir, Failure> {

@@ -65,17 +65,17 @@ impl Answer {
             Ok(message) if is_answer(message) && !message.metadata.authoritative => {
                 Self::NotAuthoritative { rcode: rcode(message.metadata.response_code) }
             }
-            _ => Self::of_resolver(reply, name, None),
+            _ => Self::read(reply, name, None),
         }
     }
 
     /// Reads a resolver's reply to a TXT question.
     pub(super) fn of_recursion(reply: &Result<Message, AskError>, name: &DnsName) -> Self {
         let cached = reply.as_ref().ok().and_then(negative_ttl);
-        Self::of_resolver(reply, name, cached)
+        Self::read(reply, name, cached)
     }
 
-    fn of_resolver(reply: &Result<Message, AskError>, name: &DnsName, cached: Option<u32>) -> Self {
+    fn read(reply: &Result<Message, AskError>, name: &DnsName, cached: Option<u32>) -> Self {
         let message = match reply {
             Ok(message) => message,
             Err(error) => return Self::NoAnswer(error.clone()),

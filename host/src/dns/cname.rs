@@ -4,8 +4,7 @@ use hickory_proto::op::Message;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{cname, cut_below};
-use super::walk::ZoneError;
-use super::zone::{Dns, Zone};
+use super::zone::{Dns, Step, Zone, ZoneError};
 use crate::name::DnsName;
 
 /// Where values are to be put.
@@ -29,8 +28,8 @@ impl Dns {
         let mut name = base.child("_acme-challenge").map_err(|_| ZoneError::TooLong { base: base.clone() })?;
         let mut chain: Vec<DnsName> = Vec::new();
         loop {
-            let (zone, answer) = self.own_zone(&name).await?;
-            let Some(target) = self.owned_cname(&zone, &name, &answer).await? else {
+            let Step { zone, target } = self.0.steps.find(name.clone(), self.step(&name)).await?;
+            let Some(target) = target else {
                 return self.within_fixed_zone(Target { name, chain, zone });
             };
             if target == name || chain.contains(&target) {
@@ -41,6 +40,12 @@ impl Dns {
             }
             chain.push(std::mem::replace(&mut name, target));
         }
+    }
+
+    async fn step(&self, name: &DnsName) -> Result<Step, ZoneError> {
+        let (zone, answer) = self.own_zone(name).await?;
+        let target = self.owned_cname(&zone, name, &answer).await?;
+        Ok(Step { zone, target })
     }
 
     /// The zone `name` is in, down all delegations, and what it says about the name.
@@ -57,8 +62,9 @@ impl Dns {
         }
     }
 
-    /// The target of the CNAME, unless a name that nobody made has the same one: then it is a wildcard's, which a record at
-    /// `name` replaces. One that a DNAME gives differs with each name, and nothing can be put below a DNAME: it counts.
+    /// The target of the CNAME, unless a name that nobody made has the same one: then it is a wildcard's, which a
+    /// record at `name` replaces. One that a DNAME gives differs with each name, and as nothing can be put below a
+    /// DNAME, it is followed.
     async fn owned_cname(&self, zone: &Zone, name: &DnsName, answer: &Message) -> Result<Option<DnsName>, ZoneError> {
         let Some(target) = cname(answer, name) else { return Ok(None) };
         let Some(sibling) = random_sibling(name) else { return Ok(Some(target)) };

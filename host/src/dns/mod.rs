@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod cname;
+mod memo;
 pub mod poll;
 pub mod propagation;
 pub mod resolver;
@@ -15,5 +16,4 @@ pub use cname::Target;
 pub use poll::Expectation;
 pub use propagation::{Laggard, PropagationCheck, PropagationError, PropagationEvent, PropagationOptions};
 pub use resolver::{Resolver, ResolverError};
-pub use walk::ZoneError;
-pub use zone::{Dns, DnsOptions, Zone};
+pub use zone::{Dns, DnsOptions, Zone, ZoneError};

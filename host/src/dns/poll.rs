@@ -32,7 +32,7 @@ pub(super) enum Standing {
 }
 
 impl Standing {
-    /// What is known after a round; who once lacked a value stays in the way until it shows all, even if it falls silent.
+    /// What is known after a round; who once lacked a value stays in the way until it shows all, silent or not.
     pub(super) fn after(self, round: Self) -> Self {
         match (&self, &round) {
             (Self::Lacks { .. }, Self::PassedOver { .. }) => self,
@@ -74,7 +74,7 @@ impl Poll<'_> {
         if answer.is_passed_over() {
             return Standing::PassedOver { name: first.clone(), answer };
         }
-        let rest = stream::iter(pending[1..].iter().copied().collect::<Vec<_>>());
+        let rest = stream::iter(pending[1..].to_vec());
         let rest = rest.map(|name| async move { (name, self.ask(name).await) });
         let mut answers = vec![(first, answer)];
         answers.extend(rest.buffer_unordered(QUESTIONS_PER_SERVER).collect::<Vec<_>>().await);

@@ -111,7 +111,11 @@ pub struct Laggard {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PropagationError {
     /// These answer and lack values.
-    #[error("not every value was seen within {}: {}; wait longer or look at these servers", seconds(.waited), listed(.laggards))]
+    #[error(
+        "not every value was seen within {}: {}; wait longer or look at these servers",
+        seconds(.waited),
+        listed(.laggards)
+    )]
     Lagging {
         /// How long.
         waited: Duration,
@@ -119,7 +123,10 @@ pub enum PropagationError {
         laggards: Vec<Laggard>,
     },
     /// Nobody who was asked is of use.
-    #[error("nobody can say whether the values are there: {}; name another resolver with --dns-resolver", listed(.laggards))]
+    #[error(
+        "nobody can say whether the values are there: {}; name another resolver with --dns-resolver",
+        listed(.laggards)
+    )]
     Unanswered {
         /// How long.
         waited: Duration,

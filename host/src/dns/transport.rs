@@ -128,8 +128,9 @@ pub(super) async fn over_stream(
 
 pub(super) fn answer_to(question: &Message, bytes: &[u8]) -> io::Result<Message> {
     let answer = Message::from_vec(bytes).map_err(io::Error::other)?;
-    let about_it = answer.queries == question.queries
-        || answer.queries.is_empty() && answer.metadata.response_code == ResponseCode::FormErr;
+    // Who refuses or cannot read a question need not repeat it.
+    let is_bare_error = answer.queries.is_empty() && answer.metadata.response_code != ResponseCode::NoError;
+    let about_it = answer.queries == question.queries || is_bare_error;
     if answer.metadata.id != question.metadata.id || !about_it {
         return Err(io::Error::other("an answer to another question"));
     }

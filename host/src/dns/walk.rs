@@ -4,15 +4,15 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 
 use super::answer::{Answer, NameServer, apex_above, cname, cut_below, is_answer};
-use super::resolver::Resolver;
-use super::zone::{Dns, Zone, first_good, lock};
+use super::memo::lock;
+use super::zone::{Dns, Zone, ZoneError, first_good};
 use crate::name::DnsName;
 
 impl Dns {
     /// A zone that holds `name`, perhaps with cuts further down: they show when its servers are asked.
     ///
     /// A resolver keeps a "no" and may take it for all names below (RFC 8020), and a CA may share it. So resolvers are
-    /// asked about names above `name` only, the shortest first, and the rest of the way is asked of authoritative servers.
+    /// asked about names above `name` only, the shortest first, and authoritative servers about the rest of the way.
     pub(super) async fn zone_above(&self, name: &DnsName) -> Result<Zone, ZoneError> {
         if let Some(fixed) = self.0.fixed_zone.as_ref().filter(|fixed| name.is_within(fixed)) {
             return Ok(self.zone_at(fixed.clone(), None).await);
@@ -29,11 +29,8 @@ impl Dns {
                     Some(apex) => top = Some(apex),
                     None => no_such_top = is_top && answer.metadata.response_code == ResponseCode::NXDomain,
                 },
-                Err(answer @ Answer::NoAnswer(_)) => {
-                    return Err(ZoneError::NoResolver { name: candidate, answer });
-                }
                 // One label that cannot be resolved says nothing about the others.
-                Err(answer) => trouble = Some(ZoneError::NoResolver { name: candidate, answer }),
+                Err(answer) => trouble = trouble.or(Some(ZoneError::NoResolver { name: candidate, answer })),
             }
         }
         match (top, trouble) {
@@ -46,11 +43,13 @@ impl Dns {
 
     /// The zone's own answer to a TXT question; from a resolver, about the CNAME, if no name server gives one.
     pub(super) async fn ask_zone(&self, zone: &Zone, name: &DnsName) -> Result<Message, ZoneError> {
-        if self.is_unreached(zone) {
-            return self.ask_a_resolver_for(zone, name, Vec::new()).await;
-        }
-        let asks = zone.servers.iter().map(|server| async move {
+        let unreached = lock(&self.0.unreached).clone();
+        let worth_asking = zone.servers.iter().filter(|server| !unreached.contains(&server.address));
+        let asks = worth_asking.map(|server| async move {
             let reply = self.ask_authority(server.address, name, RecordType::TXT).await;
+            if reply.is_err() {
+                lock(&self.0.unreached).insert(server.address);
+            }
             match reply {
                 Ok(message) if is_of_use(&message, &zone.apex, name) => Ok(message),
                 reply => Err((server.clone(), Answer::of_authority(&reply, name))),
@@ -71,11 +70,9 @@ impl Dns {
     ) -> Result<Message, ZoneError> {
         let unanswered = || ZoneError::Unanswered { apex: zone.apex.clone(), name: name.clone(), failed };
         let Some(resolver) = self.0.resolvers.last() else { return Err(unanswered()) };
-        lock(&self.0.asked_before).insert(Resolver::clone(resolver));
+        lock(&self.0.asked_before).insert(resolver.clone());
         let reply = self.ask_resolver(resolver, name, RecordType::CNAME).await;
-        let message = reply.ok().filter(is_answer).ok_or_else(unanswered)?;
-        self.mark_unreached(zone);
-        Ok(message)
+        reply.ok().filter(is_answer).ok_or_else(unanswered)
     }
 }
 
@@ -92,43 +89,10 @@ fn candidates(name: &DnsName) -> Vec<DnsName> {
     above
 }
 
-/// A server that gives up on a circle of CNAMEs says SERVFAIL beside them; one that does not serve the zone says nothing.
+/// A server that gives up on a circle of CNAMEs says SERVFAIL beside them; one without the zone has nothing to say.
 fn is_of_use(message: &Message, apex: &DnsName, name: &DnsName) -> bool {
     let authoritative = is_answer(message) && message.metadata.authoritative;
     authoritative || cname(message, name).is_some() || cut_below(message, apex, name).is_some()
-}
-
-/// Why the place for a value was not found.
-#[derive(Clone, Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
-pub enum ZoneError {
-    #[error("the zone of {base} was not found in time; check that DNS can be reached")]
-    Late { base: DnsName },
-    #[error("{base} is too long for a name below it")]
-    TooLong { base: DnsName },
-    #[error("the CNAMEs from {base} lead back to {name}; correct one of them")]
-    Loop { base: DnsName, name: DnsName },
-    #[error("more than {limit} CNAMEs follow each other from {base}; shorten the chain")]
-    LongChain { base: DnsName, limit: usize },
-    #[error("{}", unanswered(.apex, .name, .failed))]
-    Unanswered { apex: DnsName, name: DnsName, failed: Vec<(NameServer, Answer)> },
-    #[error("{name} is in no zone; check that it is spelt right and delegated, or give its zone with --dns-zone")]
-    NoZone { name: DnsName },
-    #[error("the last label of {name} is no top-level domain; check the spelling, or name a resolver that knows it")]
-    NoTopLevel { name: DnsName },
-    #[error("{name} is not in zone {zone}, which was given with --dns-zone; give the zone that holds it")]
-    OutsideZone { name: DnsName, zone: DnsName },
-    #[error("no resolver has an answer for {name} ({answer}); name another one with --dns-resolver")]
-    NoResolver { name: DnsName, answer: Answer },
-}
-
-fn unanswered(apex: &DnsName, name: &DnsName, failed: &[(NameServer, Answer)]) -> String {
-    let each: Vec<String> = failed.iter().map(|(server, answer)| format!("{server}: {answer}")).collect();
-    let servers = if each.is_empty() { "it has none that this machine can reach".into() } else { each.join("; ") };
-    format!(
-        "no name server of {apex} answers for {name} ({servers}), nor does a resolver; check the delegation and that \
-         port 53 is let through"
-    )
 }
 
 #[cfg(test)]

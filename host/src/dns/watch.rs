@@ -12,11 +12,12 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::answer::{Answer, Server, serial};
+use super::memo::lock;
 use super::poll::{Expectation, Poll, Standing, serial_at};
 use super::propagation::{Laggard, PropagationCheck, PropagationError, PropagationEvent, PropagationOptions};
 use super::resolver::Resolver;
 use super::transport::{AskError, UDP_WAITS};
-use super::zone::{Dns, Zone, lock};
+use super::zone::{Dns, Zone};
 use crate::name::DnsName;
 
 impl Dns {
@@ -38,13 +39,12 @@ impl Dns {
         }
         self.say_unroutable(zone, observe);
         let mut useless = Vec::new();
-        if !self.is_unreached(zone) {
+        if !zone.servers.is_empty() {
             let servers: Vec<Server> = zone.servers.iter().cloned().map(Server::Authoritative).collect();
             match watch.until_settled(&servers).await {
                 Err(PropagationError::Unanswered { laggards, .. }) => useless = laggards,
                 outcome => return outcome,
             }
-            self.mark_unreached(zone);
         }
         let resolvers = self.unprejudiced_resolvers();
         observe(PropagationEvent::Fallback { apex: zone.apex.clone(), resolvers: resolvers.clone() });
@@ -85,6 +85,7 @@ impl Watch<'_> {
         self.until_settled(&servers).await
     }
 
+    /// Good once all are complete, or all but those of no use; an error once none is of use or time is up.
     async fn until_settled(&self, servers: &[Server]) -> Result<(), PropagationError> {
         let grace = Instant::now() + GRACE;
         // What is left is for the serial numbers.
@@ -111,6 +112,7 @@ impl Watch<'_> {
         }
     }
 
+    /// Who has given no answer at all by now counts as silent.
     async fn at_the_end(&self, servers: &[Server], mut standings: Vec<Standing>) -> Result<(), PropagationError> {
         for standing in &mut standings {
             if let (Standing::Untried, Some(name)) = (&*standing, self.expected.keys().next()) {

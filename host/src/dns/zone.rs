@@ -1,18 +1,19 @@
 //! Zones and their name servers, as resolvers know them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hickory_proto::op::Message;
 use hickory_proto::rr::{RData, RecordType};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::answer::{Answer, NameServer, is_answer, rcode, read_name};
+use super::memo::{Memo, lock};
 use super::resolver::{DNS_PORT, Encrypted, Resolver, ResolverError, of_the_system};
 use super::transport::{AskError, Recursion, ask, has_route};
 use crate::name::DnsName;
@@ -40,15 +41,22 @@ pub(super) struct Inner {
     encrypted: Option<Encrypted>,
     turns: Semaphore,
     sent: AtomicU64,
-    found: Mutex<HashMap<(DnsName, RecordType), Arc<OnceCell<Resolved>>>>,
+    found: Memo<(DnsName, RecordType), Arc<Message>, Answer>,
+    pub(super) steps: Memo<DnsName, Step, ZoneError>,
     known: Mutex<BTreeSet<DnsName>>,
-    unreached: Mutex<BTreeSet<DnsName>>,
+    /// Name servers that gave no answer while zones were searched; they are not asked for that again.
+    pub(super) unreached: Mutex<BTreeSet<SocketAddr>>,
     /// Resolvers that were asked about a challenge's name before its values were published.
     pub(super) asked_before: Mutex<BTreeSet<Resolver>>,
     pub(super) families_said: Mutex<BTreeSet<bool>>,
 }
 
-type Resolved = Result<Arc<Message>, Answer>;
+/// The zone a name is in, and the name that a CNAME of its own leads to.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) zone: Zone,
+    pub(super) target: Option<DnsName>,
+}
 
 /// A zone and its authoritative servers.
 #[derive(Clone, Debug)]
@@ -83,7 +91,8 @@ impl Dns {
             encrypted,
             turns: Semaphore::new(QUESTIONS_IN_FLIGHT),
             sent: AtomicU64::new(0),
-            found: Mutex::default(),
+            found: Memo::default(),
+            steps: Memo::default(),
             known: Mutex::default(),
             unreached: Mutex::default(),
             asked_before: Mutex::default(),
@@ -129,10 +138,8 @@ impl Dns {
     }
 
     /// What the first resolver that knows says; asked once for all clones unless all fail.
-    pub(super) async fn resolve(&self, name: &DnsName, kind: RecordType) -> Resolved {
-        let key = (name.clone(), kind);
-        let cell = Arc::clone(lock(&self.0.found).entry(key.clone()).or_default());
-        let resolved = cell.get_or_init(|| async {
+    pub(super) async fn resolve(&self, name: &DnsName, kind: RecordType) -> Result<Arc<Message>, Answer> {
+        let search = async {
             let asks = self.0.resolvers.iter().map(|resolver| async move {
                 match self.ask_resolver(resolver, name, kind).await {
                     Ok(message) if is_answer(&message) => Ok(Arc::new(message)),
@@ -141,12 +148,8 @@ impl Dns {
                 }
             });
             first_good(asks).await.map_err(|failed| failed.into_iter().next().unwrap_or(SILENCE))
-        });
-        let resolved = resolved.await.clone();
-        if resolved.is_err() {
-            lock(&self.0.found).remove(&key);
-        }
-        resolved
+        };
+        self.0.found.find((name.clone(), kind), search).await
     }
 
     /// The zone whose apex is known, with its servers; `referral` helps where no resolver knows them.
@@ -194,14 +197,6 @@ impl Dns {
         let mut above = std::iter::successors(Some(name.clone()), DnsName::parent);
         above.find(|apex| apex.parent().is_some() && known.contains(apex))
     }
-
-    pub(super) fn is_unreached(&self, zone: &Zone) -> bool {
-        zone.servers.is_empty() || lock(&self.0.unreached).contains(&zone.apex)
-    }
-
-    pub(super) fn mark_unreached(&self, zone: &Zone) {
-        lock(&self.0.unreached).insert(zone.apex.clone());
-    }
 }
 
 /// Over all zones of all clones.
@@ -228,10 +223,6 @@ pub(super) async fn first_good<T, E>(
 /// A healthy server anywhere on earth answers sooner.
 const SLOW: Duration = Duration::from_millis(400);
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn hosts(records: &[hickory_proto::rr::Record]) -> BTreeSet<DnsName> {
     let hosts = records.iter().filter_map(|record| match &record.data {
         RData::NS(ns) => read_name(&ns.0),
@@ -246,4 +237,37 @@ fn ip(data: &RData) -> Option<IpAddr> {
         RData::AAAA(a) => Some(a.0.into()),
         _ => None,
     }
+}
+
+/// Why the place for a value was not found.
+#[derive(Clone, Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum ZoneError {
+    #[error("the zone of {base} was not found in time; check that DNS can be reached")]
+    Late { base: DnsName },
+    #[error("{base} is too long for a name below it")]
+    TooLong { base: DnsName },
+    #[error("the CNAMEs from {base} lead back to {name}; correct one of them")]
+    Loop { base: DnsName, name: DnsName },
+    #[error("more than {limit} CNAMEs follow each other from {base}; shorten the chain")]
+    LongChain { base: DnsName, limit: usize },
+    #[error("{}", unanswered(.apex, .name, .failed))]
+    Unanswered { apex: DnsName, name: DnsName, failed: Vec<(NameServer, Answer)> },
+    #[error("{name} is in no zone; check that it is spelt right and delegated, or give its zone with --dns-zone")]
+    NoZone { name: DnsName },
+    #[error("the last label of {name} is no top-level domain; check the spelling, or name a resolver that knows it")]
+    NoTopLevel { name: DnsName },
+    #[error("{name} is not in zone {zone}, which was given with --dns-zone; give the zone that holds it")]
+    OutsideZone { name: DnsName, zone: DnsName },
+    #[error("no resolver has an answer for {name} ({answer}); name another one with --dns-resolver")]
+    NoResolver { name: DnsName, answer: Answer },
+}
+
+fn unanswered(apex: &DnsName, name: &DnsName, failed: &[(NameServer, Answer)]) -> String {
+    let each: Vec<String> = failed.iter().map(|(server, answer)| format!("{server}: {answer}")).collect();
+    let servers = if each.is_empty() { "it has none that this machine can reach".into() } else { each.join("; ") };
+    format!(
+        "no name server of {apex} answers for {name} ({servers}), nor does a resolver; check the delegation and that \
+         port 53 is let through"
+    )
 }

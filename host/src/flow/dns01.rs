@@ -8,12 +8,13 @@ use futures_util::future::{join_all, try_join_all};
 use tokio::time::{Instant, timeout_at};
 
 use super::event::Event;
+use super::proof::{AnswerError, ChoiceError, Chosen, answer};
 use super::retry::until_settled;
 use super::session::{Instance, Session, SourceError};
-use crate::acme::{AccountHandle, AcmeError, Authorization, AuthorizationError, AuthorizationStatus, Challenge};
+use crate::acme::AccountHandle;
 use crate::backoff::Backoff;
 use crate::dns::{Expectation, PropagationError, PropagationOptions, Target, Zone, ZoneError};
-use crate::name::DnsName;
+use crate::name::{DnsName, Host};
 use crate::plugin::provider::{CallError, Published, Settlement};
 use crate::plugin::wire::TxtRecord;
 use crate::store::journal::{Entry, HeldEntry, Journal, JournalError};
@@ -28,16 +29,15 @@ pub struct Dns01Options {
     pub ttl: u32,
 }
 
-/// Proves every authorization that is pending. When it returns, whatever was published is removed again, or stands in
-/// the journal.
-pub async fn prove(
+/// Proves names by records. When it returns, whatever was published is removed again, or stands in the journal.
+pub(super) async fn prove(
     session: &Session<'_>,
     account: &AccountHandle,
-    authorizations: &[Authorization],
+    proofs: &[Chosen<'_>],
     options: &Dns01Options,
     certificate: &str,
 ) -> Result<(), Dns01Error> {
-    let batches = plan(session, account, authorizations).await?;
+    let batches = plan(session, account, proofs).await?;
     let proofs = batches.iter().map(|batch| ZoneProof { session, account, options, certificate, batch }.run());
     let failures: Vec<ZoneFailure> = join_all(proofs).await.into_iter().filter_map(Result::err).collect();
     if failures.is_empty() { Ok(()) } else { Err(Dns01Error::Zones { failures }) }
@@ -48,23 +48,19 @@ struct Batch<'a> {
     zone: Zone,
     instance: Arc<Instance>,
     records: Vec<TxtRecord>,
-    proofs: Vec<(&'a Authorization, &'a Challenge)>,
+    proofs: Vec<Chosen<'a>>,
 }
 
 async fn plan<'a>(
     session: &Session<'_>,
     account: &AccountHandle,
-    authorizations: &'a [Authorization],
+    proofs: &[Chosen<'a>],
 ) -> Result<Vec<Batch<'a>>, Dns01Error> {
-    let pending = authorizations.iter().filter(|one| one.status == AuthorizationStatus::Pending);
-    let pending: Vec<(&Authorization, &Challenge)> = pending
-        .map(|one| one.dns01().map(|c| (one, c)).ok_or_else(|| Dns01Error::NotOffered { name: one.name.clone() }))
-        .collect::<Result<_, _>>()?;
-    let targets = find_targets(session, &pending).await?;
+    let targets = find_targets(session, proofs).await?;
     let mut batches: BTreeMap<DnsName, Batch<'a>> = BTreeMap::new();
     let mut delegated: BTreeMap<DnsName, usize> = BTreeMap::new();
-    for (authorization, challenge) in pending {
-        let target = &targets[&authorization.name];
+    for proof in proofs {
+        let target = &targets[name(proof)?];
         let apex = target.zone.apex.clone();
         if !batches.contains_key(&apex) {
             let instance = session
@@ -75,9 +71,9 @@ async fn plan<'a>(
             batches.insert(apex.clone(), empty);
         }
         let batch = batches.get_mut(&apex).expect("it was put there above");
-        let value = account.key_authorization_dns01(challenge);
+        let value = account.dns01_value(proof.token()?);
         batch.records.push(TxtRecord { name: target.name.clone(), value });
-        batch.proofs.push((authorization, challenge));
+        batch.proofs.push(*proof);
         *delegated.entry(apex).or_default() += usize::from(!target.chain.is_empty());
     }
     for (zone, batch) in &batches {
@@ -92,11 +88,12 @@ async fn plan<'a>(
     Ok(batches.into_values().collect())
 }
 
-async fn find_targets(
-    session: &Session<'_>,
-    pending: &[(&Authorization, &Challenge)],
-) -> Result<BTreeMap<DnsName, Target>, Dns01Error> {
-    let names: BTreeSet<&DnsName> = pending.iter().map(|(authorization, _)| &authorization.name).collect();
+fn name<'a>(proof: &Chosen<'a>) -> Result<&'a DnsName, Dns01Error> {
+    proof.host().dns().ok_or_else(|| Dns01Error::Address { name: proof.host().clone() })
+}
+
+async fn find_targets(session: &Session<'_>, proofs: &[Chosen<'_>]) -> Result<BTreeMap<DnsName, Target>, Dns01Error> {
+    let names: BTreeSet<&DnsName> = proofs.iter().map(name).collect::<Result<_, _>>()?;
     let deadline = Instant::now() + ZONE_SEARCH_TIME;
     let searches = names.into_iter().map(|name| async move {
         let target = session.dns.challenge_target(name, deadline).await;
@@ -179,7 +176,7 @@ impl ZoneProof<'_> {
         // An anycast provider's servers may agree here and not yet where the CA asks.
         tokio::time::sleep(self.batch.instance.provider.manifest().settle).await;
         self.session.tell(Event::Propagated { zone: zone.apex.clone(), took_ms: milliseconds(started) });
-        self.answer().await
+        Ok(answer(self.session, self.account, Some(&zone.apex), &self.batch.proofs).await?)
     }
 
     /// Until the provider says that its own servers have it.
@@ -204,20 +201,6 @@ impl ZoneProof<'_> {
             expected.entry(record.name.clone()).or_default().insert(record.value.clone());
         }
         expected
-    }
-
-    async fn answer(&self) -> Result<(), ZoneFault> {
-        let deadline = Instant::now() + DECISION_TIME;
-        let proofs = &self.batch.proofs;
-        try_join_all(proofs.iter().map(|(_, challenge)| self.account.answer(challenge))).await?;
-        self.session.tell(Event::Answered { zone: self.batch.zone.apex.clone(), challenges: proofs.len() });
-        let decisions = proofs.iter().map(|(authorization, _)| async move {
-            self.account.await_authorization(authorization, deadline).await?;
-            self.session.tell(Event::Proven { name: authorization.name.clone() });
-            Ok(())
-        });
-        let refusals: Vec<AuthorizationError> = join_all(decisions).await.into_iter().filter_map(Result::err).collect();
-        if refusals.is_empty() { Ok(()) } else { Err(ZoneFault::Refused { refusals }) }
     }
 }
 
@@ -274,7 +257,7 @@ fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
@@ -282,19 +265,20 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// Publishing in a busy zone waits for the others in it.
 const PUBLISH_TIME: Duration = Duration::from_secs(300);
 const CLEANUP_TIME: Duration = Duration::from_secs(120);
-/// For the CA to look at all names of a zone.
-const DECISION_TIME: Duration = Duration::from_secs(180);
 const FIRST_POLL: Duration = Duration::from_millis(250);
 const LONGEST_POLL: Duration = Duration::from_secs(10);
 
 /// Why names were not proven.
 #[derive(Debug, thiserror::Error)]
 pub enum Dns01Error {
-    /// The CA does not offer dns-01 for a name.
-    #[error("the CA offers no dns-01 challenge for {name}; another CA or another challenge is needed")]
-    NotOffered {
-        /// The name.
-        name: DnsName,
+    /// A challenge lacks its token.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+    /// An address has no place in DNS.
+    #[error("{name} cannot be proven by DNS; choose another challenge for it")]
+    Address {
+        /// The address.
+        name: Host,
     },
     /// It is not known where a name's record belongs.
     #[error("could not find the zone for {name}")]
@@ -359,15 +343,9 @@ pub enum ZoneFault {
     /// The name servers do not show it.
     #[error(transparent)]
     Propagation(#[from] PropagationError),
-    /// The CA could not be told to look.
+    /// The CA did not see them.
     #[error(transparent)]
-    Ca(#[from] AcmeError),
-    /// The CA looked and was not content.
-    #[error("{}", .refusals.iter().map(|refusal| format!("{refusal}; {}", refusal.remedy())).collect::<Vec<_>>().join("\n"))]
-    Refused {
-        /// One for each name.
-        refusals: Vec<AuthorizationError>,
-    },
+    Answer(#[from] AnswerError),
     /// The user stopped it.
     #[error("interrupted")]
     Interrupted,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::due::Why;
 use crate::dns::PropagationEvent;
 use crate::name::DnsName;
 
@@ -86,17 +87,37 @@ pub enum Event {
         /// Milliseconds it took since the publishing.
         took_ms: u64,
     },
+    /// A port is listened on, for the CA to come.
+    Serving {
+        /// The port.
+        port: u16,
+        /// For how many names.
+        names: usize,
+    },
+    /// A token is in a web server's folder.
+    TokenWritten {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A token's file could not be removed; it stays in the journal.
+    TokenNotRemoved {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: String,
+    },
     /// The CA was told to look.
     Answered {
-        /// The zone's apex.
-        zone: DnsName,
+        /// The zone's apex, if it is to look in DNS.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        zone: Option<DnsName>,
         /// How many challenges.
         challenges: usize,
     },
     /// The CA accepted the proof.
     Proven {
-        /// The name.
-        name: DnsName,
+        /// The name or address.
+        name: String,
     },
     /// The records are removed again.
     CleanedUp {
@@ -115,6 +136,11 @@ pub enum Event {
         /// The CA's words.
         why: String,
     },
+    /// An order that an earlier run handed in is taken up.
+    Resuming {
+        /// Its URL.
+        url: String,
+    },
     /// The CSR is handed in.
     Finalizing {
         /// The key's type.
@@ -126,6 +152,34 @@ pub enum Event {
         path: PathBuf,
         /// End of its validity, RFC 3339.
         not_after: String,
+    },
+    /// A renewal begins.
+    Renewing {
+        /// Why now.
+        why: Why,
+    },
+    /// Another process is getting the certificate.
+    WaitingForCertificate {
+        /// Its name.
+        name: String,
+    },
+    /// A hook did its work.
+    HookDone {
+        /// When it runs.
+        kind: String,
+        /// As it was written.
+        hook: String,
+        /// What it printed.
+        output: String,
+    },
+    /// A hook failed.
+    HookFailed {
+        /// When it runs.
+        kind: String,
+        /// As it was written.
+        hook: String,
+        /// Why.
+        error: String,
     },
     /// Something the user should know.
     Warning {
@@ -145,7 +199,7 @@ impl Event {
             | Self::Retrying { zone, .. }
             | Self::Propagation { zone, .. }
             | Self::Propagated { zone, .. }
-            | Self::Answered { zone, .. }
+            | Self::Answered { zone: Some(zone), .. }
             | Self::CleanedUp { zone }
             | Self::NotCleanedUp { zone, .. } => Some(zone),
             _ => None,
@@ -175,7 +229,14 @@ impl fmt::Display for Event {
             Self::Propagated { zone, took_ms } => {
                 write!(f, "{zone}: all servers show all values after {} s", seconds(*took_ms))
             }
-            Self::Answered { zone, challenges } => write!(f, "{zone}: {challenges} challenges answered"),
+            Self::Serving { port, names } => write!(f, "listening on port {port} for the CA ({names} names)"),
+            Self::TokenWritten { path } => write!(f, "wrote {}", path.display()),
+            Self::TokenNotRemoved { path, error } => {
+                let path = path.display();
+                write!(f, "{path} could not be removed ({error}); `acmite cleanup` and the next run try again")
+            }
+            Self::Answered { zone: Some(zone), challenges } => write!(f, "{zone}: {challenges} challenges answered"),
+            Self::Answered { challenges, .. } => write!(f, "{challenges} challenges answered"),
             Self::Proven { name } => write!(f, "{name}: proven"),
             Self::CleanedUp { zone } => write!(f, "{zone}: records removed"),
             Self::NotCleanedUp { zone, error } => write!(
@@ -185,6 +246,12 @@ impl fmt::Display for Event {
             Self::OrderingAgain { why } => {
                 write!(f, "the CA did not see what all servers show ({why}); ordering once more")
             }
+            Self::Renewing { why } => write!(f, "renewing: {why}"),
+            Self::Resuming { url } => write!(f, "taking up the order that an earlier run began: {url}"),
+            Self::WaitingForCertificate { name } => write!(f, "another process is getting {name}, waiting"),
+            Self::HookDone { kind, hook, output } if output.is_empty() => write!(f, "{kind} hook done: {hook}"),
+            Self::HookDone { kind, hook, output } => write!(f, "{kind} hook done: {hook}\n{output}"),
+            Self::HookFailed { kind, hook, error } => write!(f, "{kind} hook failed: {hook}: {error}"),
             Self::Finalizing { key_type } => write!(f, "handing in the certificate request ({key_type})"),
             Self::Stored { path, not_after } => write!(f, "stored {}, valid until {not_after}", path.display()),
             Self::Warning { message } => write!(f, "warning: {message}"),

@@ -1,10 +1,14 @@
 //! Removing what runs before this one left published.
 
+use std::path::PathBuf;
+
 use super::dns01::withdraw;
 use super::event::Event;
+use super::http01::{TokenFiles, remove_files};
 use super::session::Session;
 use crate::name::DnsName;
-use crate::store::journal::{HeldEntry, Journal, JournalDamage, JournalError};
+use crate::serve::TokenFile;
+use crate::store::journal::{Entry, HeldEntry, Journal, JournalDamage, JournalError};
 
 /// What became of what was left.
 #[derive(Debug, Default)]
@@ -13,6 +17,10 @@ pub struct LeftoversReport {
     pub removed: Vec<Leftover>,
     /// Batches that are still there.
     pub left: Vec<Leftover>,
+    /// Token files that are removed now.
+    pub removed_files: Vec<PathBuf>,
+    /// Token files that are still there.
+    pub left_files: Vec<PathBuf>,
     /// Entries that cannot be read.
     pub damaged: Vec<JournalDamage>,
 }
@@ -30,13 +38,20 @@ pub struct Leftover {
     pub why: String,
 }
 
-/// Removes the records of every entry in the journal that no living process holds.
+/// Removes the records and files of every entry in the journals that no living process holds.
 pub async fn remove_leftovers(session: &Session<'_>) -> Result<LeftoversReport, LeftoversError> {
-    let (orphans, damaged) = Journal::new(session.state).orphans()?;
+    let (orphans, mut damaged) = Journal::<Entry>::new(session.state).orphans()?;
+    let (files, damaged_files) = Journal::<TokenFiles>::new(session.state).orphans()?;
+    damaged.extend(damaged_files);
     for damage in &damaged {
         session.tell(Event::Warning { message: damage.to_string() });
     }
     let mut report = LeftoversReport { damaged, ..LeftoversReport::default() };
+    for orphan in files {
+        let paths: Vec<PathBuf> = orphan.entry().files.iter().map(TokenFile::path).collect();
+        let place = if remove_files(session, orphan) { &mut report.removed_files } else { &mut report.left_files };
+        place.extend(paths);
+    }
     for orphan in orphans {
         if session.cancel.is_requested() {
             report.left.push(leftover(&orphan, "interrupted".to_owned()));

@@ -1,21 +1,69 @@
 //! What acmite does, from names to a stored certificate; how it is shown is decided in `cli`.
 
 mod cancel;
+
+pub mod due;
+
 mod event;
 
 pub mod session;
 
 pub mod retry;
 
+pub mod method;
+
+pub mod proof;
+
 pub mod dns01;
+
+pub mod http01;
+
+pub mod tls_alpn01;
+
+pub mod prove;
 
 pub mod leftovers;
 
+pub mod standing;
+
+pub mod clients;
+
+mod suggestions;
+
+pub mod deployers;
+
+pub mod hooks;
+
+pub mod round;
+
+pub mod account;
+
+pub mod request;
+
+pub mod finish;
+
 pub mod issue;
 
+pub mod renew;
+
+pub mod revoke;
+
+pub use account::{AccountSetup, AccountUseError};
 pub use cancel::{Cancel, Canceller, cancellation};
+pub use clients::{Clients, ConnectError};
 pub use dns01::{Dns01Error, Dns01Options, ZoneFailure, ZoneFault};
 pub use event::Event;
-pub use issue::{AccountSetup, IssueError, IssueRequest, Issued, issue};
+pub use finish::{FinishError, Issued};
+pub use http01::Http01Error;
+pub use issue::{IssueError, issue};
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
+pub use method::{Method, MethodError, Methods};
+pub use proof::{AnswerError, ChoiceError};
+pub use prove::{ProofError, ProofOptions};
+pub use renew::{Choice, Outcome, ProviderMaker, RenewError, RenewOptions, RenewReport, RenewRun, renew};
+pub use request::{IssueRequest, Keep};
+pub use revoke::{Reason, RevokeError, Signatory, revoke};
+pub use round::HookRound;
 pub use session::{Instance, ProviderSource, Session, SourceError};
+pub use standing::{Standing, StandingError};
+pub use tls_alpn01::TlsAlpn01Error;

@@ -1,5 +1,7 @@
 //! What stands in a certificate.
 
+use std::net::IpAddr;
+
 use data_encoding::BASE64URL_NOPAD;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -17,7 +19,7 @@ pub struct Leaf {
     pub not_before: OffsetDateTime,
     /// Valid to.
     pub not_after: OffsetDateTime,
-    /// The DNS names of subjectAltName, in its order.
+    /// The DNS names and addresses of subjectAltName, in its order.
     pub names: Vec<String>,
     /// The serial number's DER content bytes.
     pub serial: Vec<u8>,
@@ -43,7 +45,7 @@ impl Leaf {
             der: der.to_vec(),
             not_before: moment(cert.validity().not_before.timestamp())?,
             not_after: moment(cert.validity().not_after.timestamp())?,
-            names: dns_names(&cert),
+            names: names(&cert),
             serial: cert.raw_serial().to_vec(),
             issuer: cert.issuer().to_string(),
             renewal_id: authority_key_id(&cert).map(|key_id| renewal_id(key_id, cert.raw_serial())),
@@ -63,13 +65,21 @@ pub fn is_chain(ders: &[Vec<u8>]) -> bool {
     parsed.is_ok_and(|certs| certs.windows(2).all(|pair| pair[0].1.issuer().as_raw() == pair[1].1.subject().as_raw()))
 }
 
-fn dns_names(cert: &X509Certificate<'_>) -> Vec<String> {
+fn names(cert: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(names)) = cert.subject_alternative_name() else { return Vec::new() };
-    let dns = |name: &GeneralName<'_>| match name {
+    names.value.general_names.iter().filter_map(name).collect()
+}
+
+fn name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
         GeneralName::DNSName(text) => Some((*text).to_owned()),
+        GeneralName::IPAddress(bytes) => <[u8; 4]>::try_from(*bytes)
+            .map(IpAddr::from)
+            .or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from))
+            .map(|ip| ip.to_string())
+            .ok(),
         _ => None,
-    };
-    names.value.general_names.iter().filter_map(dns).collect()
+    }
 }
 
 fn authority_key_id<'a>(cert: &'a X509Certificate<'_>) -> Option<&'a [u8]> {
@@ -113,7 +123,7 @@ mod tests {
     #[test]
     fn a_certificate_matches_only_its_own_key() {
         let [own, other] = [(); 2].map(|()| CertificateKey::generate(KeyType::P256).expect("a key"));
-        let names = vec!["example.com".to_owned(), "*.example.com".to_owned()];
+        let names = ["example.com", "*.example.com", "192.0.2.1", "2001:db8::1"].map(str::to_owned).to_vec();
         let params = rcgen::CertificateParams::new(names.clone()).expect("parameters");
         let leaf = Leaf::from_pem(&params.self_signed(&own.0).expect("a certificate").pem()).expect("a leaf");
         assert!(leaf.matches(&CertificateKey::from_pem(&own.to_pem()).expect("its own PEM")));

@@ -6,9 +6,12 @@ pub mod csr;
 
 pub mod leaf;
 
+pub mod validation;
+
 pub mod trust;
 
 pub use csr::{CsrError, csr_der};
 pub use key::{CertificateKey, CertificateKeyError, KeyType};
 pub use leaf::{Leaf, LeafError, is_chain};
 pub use trust::{TrustError, verify_chain};
+pub use validation::{ValidationCertificate, ValidationCertificateError};

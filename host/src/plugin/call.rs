@@ -39,9 +39,9 @@ impl CallState {
         secrets: Secrets,
         wire: Arc<Wire>,
         updater: Option<Arc<DnsUpdater>>,
-        deadline: Instant,
         limits: Limits,
     ) -> Self {
+        let deadline = Instant::now() + limits.call_time;
         let requests_left = limits.requests_for(scope.records.len());
         let budget = Budget::new(limits.clone());
         let (log_lines, last_line) = (0, None);
@@ -59,6 +59,11 @@ impl CallState {
             last_line,
             budget,
         }
+    }
+
+    /// When the call ends, whatever it does.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
     }
 
     /// What later calls may rely on.

@@ -22,8 +22,10 @@ pub enum Compiler {
     Child {
         /// An executable that hands its arguments after [`COMPILE`] to [`run_child`].
         program: PathBuf,
-        /// Processor time; twice as much may pass by the clock.
+        /// Processor time.
         time: Duration,
+        /// Time by the clock, which runs on while the machine does other things.
+        clock: Duration,
         /// Bytes of address space.
         memory: u64,
     },
@@ -33,7 +35,12 @@ impl Compiler {
     /// The running executable as the child, with the limits that suit any provider.
     pub fn child() -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
-        Ok(Self::Child { program, time: limits::COMPILE_TIME, memory: limits::COMPILE_MEMORY })
+        Ok(Self::Child {
+            program,
+            time: limits::COMPILE_TIME,
+            clock: limits::COMPILE_CLOCK,
+            memory: limits::COMPILE_MEMORY,
+        })
     }
 
     /// The component as code for `engine`.
@@ -42,7 +49,7 @@ impl Compiler {
             Self::InProcess => engine
                 .precompile_component(component)
                 .map_err(|error| CompileError::Rejected { message: error.to_string() }),
-            Self::Child { program, time, memory } => in_child(program, *time, *memory, component),
+            Self::Child { program, time, clock, memory } => in_child(program, *time, *clock, *memory, component),
         }
     }
 }
@@ -92,9 +99,14 @@ fn shown(error: impl std::fmt::Display) -> String {
 }
 
 /// Waits on a thread of its own, so that it may be called from within a runtime or without one.
-fn in_child(program: &Path, time: Duration, memory: u64, component: &[u8]) -> Result<Vec<u8>, CompileError> {
+fn in_child(
+    program: &Path,
+    time: Duration,
+    clock: Duration,
+    memory: u64,
+    component: &[u8],
+) -> Result<Vec<u8>, CompileError> {
     let failed = |source| CompileError::Start { program: program.to_owned(), source };
-    let clock = time * 2;
     let wait = || -> std::io::Result<Option<Ended>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let exchanged = async { tokio::time::timeout(clock, exchange(program, time, memory, component)).await };

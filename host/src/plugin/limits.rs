@@ -77,6 +77,8 @@ const MIB: usize = 1024 * 1024;
 pub const COMPONENT_BYTES: usize = 16 * 1024 * 1024;
 /// Processor time for compiling a component from outside.
 pub const COMPILE_TIME: Duration = Duration::from_secs(60);
+/// Time by the clock for the same.
+pub const COMPILE_CLOCK: Duration = Duration::from_secs(180);
 /// Bytes of address space for compiling a component from outside.
 pub const COMPILE_MEMORY: u64 = 2 * 1024 * 1024 * 1024;
 

@@ -184,7 +184,6 @@ impl Provider {
             .map_err(|error| self.error(phase, CallFault::Memory { message: error.to_string() }))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let secrets = Secrets::new(self.credentials.clone(), self.captures.clone(), now);
-        let deadline = Instant::now() + self.limits.call_time;
         let state = CallState::new(
             self.manifest.id.clone(),
             scope,
@@ -192,9 +191,9 @@ impl Provider {
             secrets,
             self.wire.clone(),
             self.updater.clone(),
-            deadline,
             self.limits.clone(),
         );
+        let deadline = state.deadline();
         let mut random = [0u8; 32];
         aws_lc_rs::rand::fill(&mut random).map_err(|_| self.error(phase, CallFault::NoRandom))?;
         let context = wit::types::Context {

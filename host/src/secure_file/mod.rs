@@ -8,4 +8,4 @@ mod write;
 pub use core_dump::forbid_core_dumps;
 pub use lock::{FileLock, LockError};
 pub use read::{Policy, SecureReadError, read_private, read_private_with};
-pub use write::{SecureWriteError, create_private_dir, remove_durably, sync_dir, write_whole};
+pub use write::{Owner, SecureWriteError, create_private_dir, remove_durably, sync_dir, write_whole, write_whole_for};

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,9 +11,23 @@ use super::read::{caller, quoted};
 /// Puts `bytes` at `path`, on disk when it returns: a reader, and a machine that lost power, has the old or the new
 /// file, never a part. `mode` holds the permission bits, `0o600` for secrets.
 pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SecureWriteError> {
+    write_whole_for(path, bytes, mode, Owner::default())
+}
+
+/// Whom a file is to belong to; where nothing is said, to the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// User id.
+    pub uid: Option<u32>,
+    /// Group id.
+    pub gid: Option<u32>,
+}
+
+/// As [`write_whole`], for another owner.
+pub fn write_whole_for(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<(), SecureWriteError> {
     let failed = |source| SecureWriteError::Write { path: path.to_owned(), source };
     let temporary = temporary_beside(path);
-    let written = write_new(&temporary, bytes, mode).and_then(|()| fs::rename(&temporary, path));
+    let written = write_new(&temporary, bytes, mode, owner).and_then(|()| fs::rename(&temporary, path));
     if let Err(source) = written {
         // What matters is the first failure; a leftover is empty or as private as the file.
         let _ = fs::remove_file(&temporary);
@@ -22,9 +36,12 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SecureWri
     sync_dir(folder_of(path))
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(path)?;
     file.write_all(bytes)?;
+    if owner != Owner::default() {
+        fchown(&file, owner.uid, owner.gid)?;
+    }
     // Not left to the umask.
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.sync_all()

@@ -28,11 +28,24 @@ impl CertificateStore {
         Self { state: state.clone(), name: name.to_owned() }
     }
 
-    /// Keeps a key (PEM) before a CA hears of it; [`Self::store`] removes it again.
-    pub fn save_pending_key(&self, pem: &str) -> Result<(), StoreError> {
-        let path = self.pending_path(pem);
+    /// Keeps a key (PEM) before a CA hears of it; [`Self::store`] removes it again. Gives what finds it.
+    pub fn save_pending_key(&self, pem: &str) -> Result<String, StoreError> {
+        let id = pending_id(pem);
+        let path = self.pending_path(&id);
         create_private_dir(path.parent().expect("it is in the folder of pending keys"))?;
-        Ok(write_whole(&path, pem.as_bytes(), 0o600)?)
+        write_whole(&path, pem.as_bytes(), 0o600)?;
+        Ok(id)
+    }
+
+    /// A key that was kept and whose certificate was not stored; `None` where there is none.
+    pub fn pending_key(&self, id: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        let path = self.pending_path(id);
+        if path.exists() { Ok(Some(read_private(&path)?)) } else { Ok(None) }
+    }
+
+    /// Removes a key that no CA will certify.
+    pub fn discard_pending_key(&self, id: &str) -> Result<(), StoreError> {
+        Ok(remove_durably_if_there(&self.pending_path(id))?)
     }
 
     /// Keeps a certificate with its chain and key, all PEM, and makes it the live one by one rename. Gives `live/NAME`.
@@ -47,7 +60,7 @@ impl CertificateStore {
         write_whole(&folder.join("fullchain.pem"), format!("{leaf}{chain}").as_bytes(), 0o644)?;
         sync_dir(&self.state.archive(&self.name))?;
         self.point_live_to(&folder)?;
-        remove_durably_if_there(&self.pending_path(key_pem))?;
+        remove_durably_if_there(&self.pending_path(&pending_id(key_pem)))?;
         Ok(self.state.live(&self.name))
     }
 
@@ -100,11 +113,45 @@ impl CertificateStore {
         Ok(Some(StoredCertificate { leaf_pem: text("cert.pem")?, chain_pem: text("chain.pem")?, key_pem: key }))
     }
 
-    fn pending_path(&self, pem: &str) -> PathBuf {
-        // Named by the key, so that two runs at once keep both.
-        let id = &sha256_hex(pem.as_bytes())[..16];
+    /// Where the live link leads; `None` where there is no certificate.
+    pub fn live_target(&self) -> Option<PathBuf> {
+        fs::read_link(self.state.live(&self.name)).ok()
+    }
+
+    /// The live certificate alone; `None` where there is none yet.
+    pub fn leaf_pem(&self) -> Result<Option<String>, StoreError> {
+        let path = self.state.live(&self.name).join("cert.pem");
+        match fs::read_to_string(&path) {
+            Ok(pem) => Ok(Some(pem)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::Unreadable { path, source }),
+        }
+    }
+
+    /// Removes the link first, then every version with its key.
+    pub fn delete(&self) -> Result<(), StoreError> {
+        let _lock = self.lock()?;
+        let live = self.state.live(&self.name);
+        if live.is_symlink() {
+            remove_durably(&live)?;
+        }
+        let archive = self.state.archive(&self.name);
+        match fs::remove_dir_all(&archive) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(SecureWriteError::Write { path: archive, source }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn pending_path(&self, id: &str) -> PathBuf {
         self.state.archive(&self.name).join("pending").join(format!("{id}.pem"))
     }
+}
+
+/// Named by the key, so that two runs at once keep both.
+fn pending_id(pem: &str) -> String {
+    sha256_hex(pem.as_bytes())[..16].to_owned()
 }
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -244,6 +291,29 @@ mod tests {
         let current = CertificateStore::new(&state, "example.com").current().expect("readable").expect("there");
         assert_eq!(current.leaf_pem.trim().as_bytes(), current.key_pem.as_slice());
         assert!(state.root().join("archive/example.com/8/cert.pem").exists());
+    }
+
+    #[test]
+    fn a_pending_key_is_found_by_what_its_keeping_gave() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = CertificateStore::new(&state(&folder), "example.com");
+        let id = store.save_pending_key("key").expect("kept");
+        let found = store.pending_key(&id).expect("readable").expect("there");
+        assert_eq!(found.as_slice(), b"key");
+        store.discard_pending_key(&id).expect("removed");
+        assert!(store.pending_key(&id).expect("readable").is_none());
+    }
+
+    #[test]
+    fn a_deleted_certificate_leaves_no_key_behind_and_another_one_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = state(&folder);
+        for name in ["example.com", "example.org"] {
+            CertificateStore::new(&state, name).store("leaf", "chain", "key").expect("stored");
+        }
+        CertificateStore::new(&state, "example.com").delete().expect("deleted");
+        assert_eq!(list(&state).expect("readable"), ["example.org"]);
+        assert!(!state.archive("example.com").exists() && state.archive("example.org").exists());
     }
 
     #[test]

@@ -6,29 +6,41 @@
 
 use std::fs;
 use std::io;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE64, HEXLOWER};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::layout::StateDir;
 use crate::name::DnsName;
-use crate::secure_file::{FileLock, LockError, SecureWriteError, read_private, remove_durably, write_whole};
+use crate::secure_file::{
+    FileLock, LockError, SecureWriteError, create_private_dir, read_private, remove_durably, write_whole,
+};
 
-/// The entries of everyone who uses the state folder.
-#[derive(Clone, Debug)]
-pub struct Journal {
-    folder: PathBuf,
+/// What can stand in a journal; each kind has a folder of its own.
+pub trait Journalled: Serialize + DeserializeOwned {
+    /// Where entries of this kind are.
+    fn folder(state: &StateDir) -> PathBuf;
 }
 
-impl Journal {
+/// The entries of one kind of everyone who uses the state folder.
+#[derive(Clone, Debug)]
+pub struct Journal<T> {
+    folder: PathBuf,
+    entries: PhantomData<T>,
+}
+
+impl<T: Journalled> Journal<T> {
     /// The journal in the state folder.
     pub fn new(state: &StateDir) -> Self {
-        Self { folder: state.journal_dir() }
+        Self { folder: T::folder(state), entries: PhantomData }
     }
 
     /// Writes down what is going to be published; it is on disk when this returns.
-    pub fn begin(&self, entry: Entry) -> Result<HeldEntry, JournalError> {
+    pub fn begin(&self, entry: T) -> Result<HeldEntry<T>, JournalError> {
+        create_private_dir(&self.folder)?;
         let mut id = [0; 12];
         aws_lc_rs::rand::fill(&mut id).map_err(|_| JournalError::NoRandom)?;
         let path = self.folder.join(format!("{}.json", HEXLOWER.encode(&id)));
@@ -40,7 +52,7 @@ impl Journal {
 
     /// Takes over the entries that no living process holds, the oldest first. Files that are no entries are set aside
     /// and told of.
-    pub fn orphans(&self) -> Result<(Vec<HeldEntry>, Vec<JournalDamage>), JournalError> {
+    pub fn orphans(&self) -> Result<(Vec<HeldEntry<T>>, Vec<JournalDamage>), JournalError> {
         let mut orphans = Vec::new();
         let mut damages = Vec::new();
         for path in self.entry_paths()? {
@@ -68,7 +80,11 @@ impl Journal {
     fn entry_paths(&self) -> Result<Vec<PathBuf>, JournalError> {
         let unreadable = |source| JournalError::Unreadable { path: self.folder.clone(), source };
         let mut found = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(unreadable)?,
+        };
+        for entry in entries {
             let path = entry.map_err(unreadable)?.path();
             if path.extension().is_some_and(|e| e == "json" || e == "lock") {
                 let written = fs::metadata(&path).and_then(|facts| facts.modified()).ok();
@@ -109,6 +125,12 @@ pub struct Entry {
     pub memory: Vec<u8>,
 }
 
+impl Journalled for Entry {
+    fn folder(state: &StateDir) -> PathBuf {
+        state.journal_dir()
+    }
+}
+
 /// A provider, as it can be found again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginRef {
@@ -120,23 +142,25 @@ pub struct PluginRef {
 
 /// An entry that belongs to this process. Dropped without [`Self::finish`], it stays to be found as an orphan.
 #[derive(Debug)]
-pub struct HeldEntry {
-    entry: Entry,
+pub struct HeldEntry<T = Entry> {
+    entry: T,
     path: PathBuf,
     lock: FileLock,
 }
 
-impl HeldEntry {
-    /// What is written.
-    pub fn entry(&self) -> &Entry {
-        &self.entry
-    }
-
+impl HeldEntry<Entry> {
     /// Adds what provider and host need for cleaning up; on disk when it returns.
     pub fn record(&mut self, state: &[u8], memory: &[u8]) -> Result<(), JournalError> {
         self.entry.state = state.to_vec();
         self.entry.memory = memory.to_vec();
         self.write()
+    }
+}
+
+impl<T: Journalled> HeldEntry<T> {
+    /// What is written.
+    pub fn entry(&self) -> &T {
+        &self.entry
     }
 
     /// Removes the entry: nothing of it is published any more.
@@ -161,23 +185,23 @@ fn remove_lock(lock: FileLock) -> Result<(), JournalError> {
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct EntryFileRef<'a> {
+struct EntryFileRef<'a, T> {
     version: u32,
     pid: u32,
     #[serde(flatten)]
-    entry: &'a Entry,
+    entry: &'a T,
 }
 
 #[derive(Deserialize)]
-struct EntryFile {
+struct EntryFile<T> {
     version: u32,
     #[serde(flatten)]
-    entry: Entry,
+    entry: T,
 }
 
-fn load(path: &Path) -> Result<Entry, String> {
+fn load<T: Journalled>(path: &Path) -> Result<T, String> {
     let bytes = read_private(path).map_err(|error| error.to_string())?;
-    let file: EntryFile = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    let file: EntryFile<T> = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
     if file.version != VERSION {
         return Err(format!("it has version {}, this acmite reads {VERSION}", file.version));
     }
@@ -192,7 +216,7 @@ fn set_aside(path: PathBuf, why: String) -> Result<JournalDamage, JournalError> 
 
 /// A file that is no entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the journal entry {} cannot be read ({why}), so its records may still be published; look into {} and remove them by hand", path.display(), set_aside.display())]
+#[error("the journal entry {} cannot be read ({why}), so what it names may still be published; look into {} and remove that by hand", path.display(), set_aside.display())]
 pub struct JournalDamage {
     /// Where it was.
     pub path: PathBuf,
@@ -262,7 +286,7 @@ mod tests {
         }
     }
 
-    fn journal(folder: &tempfile::TempDir) -> Journal {
+    fn journal(folder: &tempfile::TempDir) -> Journal<Entry> {
         Journal::new(&StateDir::open(&folder.path().join("state")).expect("opened"))
     }
 

@@ -1,6 +1,7 @@
 //! Where every file is.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -21,7 +22,8 @@ impl StateDir {
         let dir = Self { root: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) };
         let inner = [dir.live_dir(), dir.archive_dir(), dir.accounts_dir(), dir.journal_dir(), dir.locks_dir()];
         create_private_dir(&dir.root)?;
-        for folder in inner.iter().chain([&dir.cache_dir(), &dir.plugins_dir()]) {
+        let hooks = HookKind::ALL.map(|kind| dir.hooks_dir(kind));
+        for folder in inner.iter().chain([&dir.cache_dir(), &dir.plugins_dir(), &dir.renewal_dir()]).chain(&hooks) {
             create_private_dir(folder)?;
         }
         Ok(dir)
@@ -62,6 +64,26 @@ impl StateDir {
         self.root.join("archive")
     }
 
+    /// What every certificate remembers of how it was made.
+    pub fn renewal_dir(&self) -> PathBuf {
+        self.root.join("renewal")
+    }
+
+    /// What a certificate remembers of how it was made.
+    pub fn renewal(&self, name: &str) -> PathBuf {
+        self.renewal_dir().join(format!("{}.toml", file_name(name)))
+    }
+
+    /// How the renewal of a certificate stands.
+    pub fn renewal_state(&self, name: &str) -> PathBuf {
+        self.renewal_dir().join(format!("{}.json", file_name(name)))
+    }
+
+    /// Hooks for every certificate.
+    pub fn hooks_dir(&self, kind: HookKind) -> PathBuf {
+        self.root.join("hooks").join(format!("{kind}.d"))
+    }
+
     /// What is kept of the account at one CA, named by its directory's URL.
     pub fn account(&self, server: &Url) -> PathBuf {
         let readable: String = server.as_str().chars().skip_while(|c| *c != '/').filter(|c| *c != '?').collect();
@@ -91,6 +113,11 @@ impl StateDir {
         self.root.join("journal")
     }
 
+    /// What is being written into web servers' folders.
+    pub fn webroot_journal_dir(&self) -> PathBuf {
+        self.root.join("webroot-journal")
+    }
+
     /// Locks between processes.
     pub fn locks_dir(&self) -> PathBuf {
         self.root.join("locks")
@@ -101,9 +128,45 @@ impl StateDir {
         self.locks_dir().join(format!("cert-{}", file_name(name)))
     }
 
+    /// The lock of getting one certificate.
+    pub fn renewal_lock(&self, name: &str) -> PathBuf {
+        self.locks_dir().join(format!("renewal-{}", file_name(name)))
+    }
+
+    /// The lock of one TCP port of the machine.
+    pub fn port_lock(&self, port: u16) -> PathBuf {
+        self.locks_dir().join(format!("port-{port}"))
+    }
+
     /// The lock of one zone; `key` is any text that names provider, account and zone.
     pub fn zone_lock(&self, key: &str) -> PathBuf {
         self.locks_dir().join(format!("zone-{}", sha256_hex(key.as_bytes())))
+    }
+}
+
+/// When a hook runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookKind {
+    /// Before a certificate is renewed.
+    Pre,
+    /// When a new certificate was stored.
+    Deploy,
+    /// After the run.
+    Post,
+}
+
+impl HookKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pre, Self::Deploy, Self::Post];
+}
+
+impl fmt::Display for HookKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pre => "pre",
+            Self::Deploy => "deploy",
+            Self::Post => "post",
+        })
     }
 }
 

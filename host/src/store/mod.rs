@@ -5,6 +5,8 @@ pub mod certificate;
 pub mod journal;
 mod layout;
 pub mod plugin_pins;
+pub mod renewal;
+pub mod renewal_state;
 pub mod zone_lock;
 
-pub use layout::{StateDir, StateDirError};
+pub use layout::{HookKind, StateDir, StateDirError};

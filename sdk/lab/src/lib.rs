@@ -1,7 +1,9 @@
-//! A lab for ACME clients, in one process, on loopback: name servers and mock provider APIs.
+//! A lab for ACME clients, in one process, on loopback: a CA, name servers and mock provider APIs.
 
 pub mod api;
+pub mod ca;
 pub mod dns;
 mod lab;
+mod serve;
 
-pub use lab::{Builder, Lab, LabDescription, LabError};
+pub use lab::{Builder, ExternalAccountDescription, Lab, LabDescription, LabError};

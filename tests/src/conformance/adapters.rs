@@ -1,6 +1,6 @@
 //! What the suite must know of each provider.
 
-use acmite_lab::api::{self, Reply, Request};
+use acmite_lab::api::{self, CloudflareToken, Reply, Request};
 use acmite_lab::dns::Store;
 
 use crate::bind::bind_zones;
@@ -70,7 +70,7 @@ pub fn cloudflare() -> Adapter {
         wrong_credential: "token-of-another",
         most: Most { present: 52, cleanup: 50 },
         back: Back::Mock {
-            rules: |store, token| Box::new(api::cloudflare(store, token)),
+            rules: |store, value| Box::new(api::cloudflare(store, CloudflareToken { value, zones: None })),
             origin: Some("api"),
             writes: not_get,
         },

@@ -1,12 +1,11 @@
 //! `check` tells whether settings and credential work, and writes nothing.
+#![expect(missing_docs, reason = "the name of a case says what it holds a provider to")]
 
 use acmite::plugin::told::ErrorKind;
 
 use crate::conformance::adapters::Adapter;
 use crate::conformance::bench::{Bench, Credential, Zone, record, told, zone};
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn check_passes_with_the_right_credential(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     let before = bench.records("example.test");
@@ -15,16 +14,12 @@ pub async fn check_passes_with_the_right_credential(adapter: &Adapter) {
     assert_eq!(bench.records("example.test"), before);
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn check_tells_of_a_zone_the_account_lacks(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     let told = told(bench.provider.check(Some(&zone("absent.test"))).await);
     assert_eq!(told.kind, ErrorKind::ZoneNotFound, "{told}");
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_wrong_credential_is_denied_and_changes_nothing(adapter: &Adapter) {
     let zones = [Zone::new("example.test")];
     let Some(bench) = Bench::with(adapter, &zones, Credential::Wrong).await else { return };

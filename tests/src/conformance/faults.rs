@@ -1,4 +1,5 @@
 //! What goes wrong at the API becomes the right kind of error, and a later call sets it right.
+#![expect(missing_docs, reason = "the name of a case says what it holds a provider to")]
 
 use std::time::Duration;
 
@@ -30,8 +31,6 @@ const KINDS: [(u16, ErrorKind); 8] = [
     (503, ErrorKind::Transient),
 ];
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn each_status_becomes_its_kind_of_error(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     let before = bench.records("example.test");
@@ -43,8 +42,6 @@ pub async fn each_status_becomes_its_kind_of_error(adapter: &Adapter) {
     assert_eq!(bench.records("example.test"), before);
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_status_on_a_write_becomes_its_kind_of_error(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     for (code, kind) in KINDS {
@@ -55,8 +52,6 @@ pub async fn a_status_on_a_write_becomes_its_kind_of_error(adapter: &Adapter) {
     }
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_rate_limit_says_how_long_to_wait(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     bench.api().fail_next(1, &Fault::Status { status: 429, retry_after: Some(17) });
@@ -64,8 +59,6 @@ pub async fn a_rate_limit_says_how_long_to_wait(adapter: &Adapter) {
     assert_eq!((told.kind, told.retry_after), (ErrorKind::RateLimited, Some(Duration::from_secs(17))), "{told}");
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_malformed_reply_is_the_apis_fault(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     bench.api().fail_next(1, &Fault::Malformed);
@@ -73,16 +66,12 @@ pub async fn a_malformed_reply_is_the_apis_fault(adapter: &Adapter) {
     assert_eq!(told.kind, ErrorKind::Upstream, "{told}");
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_slow_reply_is_waited_for(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     bench.api().fail_next(1, &Fault::Slow(Duration::from_millis(300)));
     bench.present(&ours()).await.expect("published");
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_reply_that_breaks_off_is_a_passing_fault(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     let before = bench.records("example.test");
@@ -94,9 +83,6 @@ pub async fn a_reply_that_breaks_off_is_a_passing_fault(adapter: &Adapter) {
 }
 
 /// The host's limit is the same for every provider, and it takes its time: one provider is enough.
-///
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_reply_that_does_not_come_is_a_passing_fault(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     bench.api().fail_next(1, &Fault::Slow(2 * Limits::default().request_time));
@@ -104,8 +90,6 @@ pub async fn a_reply_that_does_not_come_is_a_passing_fault(adapter: &Adapter) {
     assert_eq!(told.kind, ErrorKind::Transient, "{told}");
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn an_api_that_is_away_is_a_passing_fault(adapter: &Adapter) {
     let provider = Bench::start(adapter).await.expect("a mock").without_peer();
     let told = told(provider.present(&zone("example.test"), &ours(), 60).await);
@@ -113,9 +97,6 @@ pub async fn an_api_that_is_away_is_a_passing_fault(adapter: &Adapter) {
 }
 
 /// The write was done and the answer says it failed: the client cannot know.
-///
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_publication_that_seemed_to_fail_is_completed_by_the_next(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     let before = bench.records("example.test");
@@ -128,8 +109,6 @@ pub async fn a_publication_that_seemed_to_fail_is_completed_by_the_next(adapter:
     assert_eq!(bench.records("example.test"), before);
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_removal_that_seemed_to_fail_is_completed_by_the_next(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     let before = bench.records("example.test");
@@ -142,9 +121,6 @@ pub async fn a_removal_that_seemed_to_fail_is_completed_by_the_next(adapter: &Ad
 }
 
 /// What was published before the failure is removed though no state came back.
-///
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_failed_publication_is_removed_without_state(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     let before = bench.records("example.test");

@@ -1,4 +1,5 @@
 //! Values are published and removed, and nothing else is touched.
+#![expect(missing_docs, reason = "the name of a case says what it holds a provider to")]
 
 use acmite::plugin::provider::Published;
 use acmite::plugin::wire::TxtRecord;
@@ -14,9 +15,6 @@ fn apex_and_wildcard() -> [TxtRecord; 2] {
 }
 
 /// Wildcard and apex: two values at one name, beside a foreign one.
-///
-/// # Panics
-/// If the provider does otherwise.
 pub async fn two_values_share_one_name(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     let published = bench.present(&apex_and_wildcard()).await.expect("published");
@@ -26,9 +24,6 @@ pub async fn two_values_share_one_name(adapter: &Adapter) {
 }
 
 /// Fifty names in one call each, within the provider's budget of requests.
-///
-/// # Panics
-/// If the provider does otherwise.
 pub async fn fifty_names_cost_no_more_requests_than_they_may(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     let before = bench.records(ZONE);
@@ -44,8 +39,6 @@ pub async fn fifty_names_cost_no_more_requests_than_they_may(adapter: &Adapter) 
     assert_eq!(bench.records(ZONE), before);
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_repeated_present_changes_nothing(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     bench.present(&apex_and_wildcard()).await.expect("published");
@@ -59,8 +52,6 @@ pub async fn a_repeated_present_changes_nothing(adapter: &Adapter) {
     assert_eq!(bench.txt(ZONE, NAME), ["foreign"]);
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn cleanup_works_without_state(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     let before = bench.records(ZONE);
@@ -70,8 +61,6 @@ pub async fn cleanup_works_without_state(adapter: &Adapter) {
     assert_eq!(bench.records(ZONE), before);
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn an_absent_value_is_removed_already(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     let before = bench.records(ZONE);
@@ -83,8 +72,6 @@ pub async fn an_absent_value_is_removed_already(adapter: &Adapter) {
     assert_eq!(bench.records(ZONE), before);
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn cleanup_of_one_value_leaves_its_sibling(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     let published = bench.present(&apex_and_wildcard()).await.expect("published");
@@ -95,9 +82,6 @@ pub async fn cleanup_of_one_value_leaves_its_sibling(adapter: &Adapter) {
 }
 
 /// The address at the apex, a foreign value at the same name, another name's value.
-///
-/// # Panics
-/// If the provider does otherwise.
 pub async fn foreign_records_stay(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     let before = bench.records(ZONE);
@@ -112,9 +96,6 @@ pub async fn foreign_records_stay(adapter: &Adapter) {
 }
 
 /// More than one string of RFC 1035, with characters that its presentation form escapes.
-///
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_long_value_with_quotes_and_backslashes_stays_as_it_is(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     let value = format!("{}\"quoted\" \\ \\065 ; {}", "a".repeat(250), "b".repeat(300));

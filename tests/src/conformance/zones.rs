@@ -1,4 +1,5 @@
 //! The right zone is found and the right records in it, among many others.
+#![expect(missing_docs, reason = "the name of a case says what it holds a provider to")]
 
 use acmite::plugin::provider::Published;
 use acmite::plugin::told::ErrorKind;
@@ -6,8 +7,6 @@ use acmite::plugin::told::ErrorKind;
 use crate::conformance::adapters::Adapter;
 use crate::conformance::bench::{Bench, Credential, Zone, record, told, zone};
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn the_zone_of_the_call_is_written_and_not_its_parent(adapter: &Adapter) {
     let zones = ["example.test", "sub.example.test", "deep.sub.example.test", "b.example.test"].map(Zone::new);
     let Some(bench) = Bench::with(adapter, &zones, Credential::Right).await else { return };
@@ -23,9 +22,6 @@ pub async fn the_zone_of_the_call_is_written_and_not_its_parent(adapter: &Adapte
 }
 
 /// More zones than any API shows on a page.
-///
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_zone_behind_many_others_is_found(adapter: &Adapter) {
     let many = (0..120).map(|number| Zone::new(&format!("a{number}.example.test")));
     let zones: Vec<Zone> = many.chain([Zone::new("z.example.test")]).collect();
@@ -39,9 +35,6 @@ pub async fn a_zone_behind_many_others_is_found(adapter: &Adapter) {
 }
 
 /// More records than the mocks show on a page.
-///
-/// # Panics
-/// If the provider does otherwise.
 pub async fn records_behind_many_others_are_found(adapter: &Adapter) {
     let zones = [Zone { fillers: 250, ..Zone::new("example.test") }];
     let Some(bench) = Bench::with(adapter, &zones, Credential::Right).await else { return };
@@ -57,9 +50,6 @@ pub async fn records_behind_many_others_are_found(adapter: &Adapter) {
 }
 
 /// Names are A-labels on both sides.
-///
-/// # Panics
-/// If the provider does otherwise.
 pub async fn an_internationalised_name_is_published(adapter: &Adapter) {
     let apex = zone("bücher.test");
     assert_eq!(apex.as_str(), "xn--bcher-kva.test");
@@ -73,8 +63,6 @@ pub async fn an_internationalised_name_is_published(adapter: &Adapter) {
     assert_eq!(bench.records(apex.as_str()), before);
 }
 
-/// # Panics
-/// If the provider does otherwise.
 pub async fn a_zone_the_account_lacks_is_told(adapter: &Adapter) {
     let Some(bench) = Bench::start(adapter).await else { return };
     let records = [record("_acme-challenge.absent.test", "value")];

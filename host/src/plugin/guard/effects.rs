@@ -213,7 +213,10 @@ impl Case<'_> {
         };
         let (added, removed) = (missing(written, known), missing(known, written));
         match removed.iter().find(|old| added.iter().any(|new| new.same_value(old))) {
-            Some(old) => Err(format!("an attribute of an existing value at {} is changed", old.name)),
+            Some(old) => Err(format!(
+                "an existing value at {} is spelled otherwise or has another TTL or attribute than was read",
+                old.name
+            )),
             None => Ok((added, removed)),
         }
     }

@@ -24,25 +24,49 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
     Ok(())
 }
 
-/// A template is filled from fields and captures that there are.
+/// A sink is filled from fields and captures that there are.
 fn check_sinks(key: &str, sinks: &[Sink], manifest: &Manifest) -> Result<(), ManifestError> {
+    let mut names = Vec::new();
+    for sink in sinks {
+        match &sink.fill {
+            Fill::Template(template) => names.extend(template_names(key, template)?),
+            Fill::Classes(classes) => {
+                let named = classes.iter().map(|class| class_name(class).ok_or_else(|| bad_class(key, class)));
+                names.extend(named.collect::<Result<Vec<_>, _>>()?);
+            }
+        }
+    }
     let captures = || manifest.endpoints.values().flat_map(|endpoint| &endpoint.captures);
     let is_known = |name: &str| {
         manifest.fields.iter().any(|field| field.name == name) || captures().any(|capture| capture.name == name)
     };
-    let templates = sinks.iter().filter_map(|sink| match &sink.fill {
-        Fill::Template(template) => Some(template),
-        Fill::Classes(_) => None,
-    });
-    for place in templates.flat_map(|template| template.split('{').skip(1)) {
+    match names.into_iter().find(|name| !is_known(name)) {
+        Some(name) => Err(rule(key, &format!("secrets names {name:?}, which is no field and no capture"))),
+        None => Ok(()),
+    }
+}
+
+fn template_names<'a>(key: &str, template: &'a str) -> Result<Vec<&'a str>, ManifestError> {
+    let mut names = Vec::new();
+    for place in template.split('{').skip(1) {
         let (place, _) = place.split_once('}').ok_or_else(|| rule(key, "a '{' in secrets has no '}'"))?;
-        let mut names = place.strip_prefix("base64:").map_or_else(|| vec![place], |names| names.split(':').collect());
-        names.retain(|name| !name.is_empty());
-        if let Some(name) = names.into_iter().find(|name| !is_known(name)) {
-            return Err(rule(key, &format!("secrets names {name:?}, which is no field and no capture")));
+        match place.strip_prefix("base64:") {
+            Some(joined) => names.extend(joined.split(':').filter(|name| !name.is_empty())),
+            None => names.push(place),
         }
     }
-    Ok(())
+    Ok(names)
+}
+
+fn class_name(class: &str) -> Option<&str> {
+    class.split_once(' ').filter(|(form, _)| ["raw", "derived", "captured"].contains(form)).map(|(_, name)| name)
+}
+
+fn bad_class(key: &str, class: &str) -> ManifestError {
+    let message = format!(
+        "{class:?} is no class of secrets; write \"raw FIELD\", \"derived FIELD\" or \"captured ENDPOINT.NAME\""
+    );
+    rule(key, &message)
 }
 
 /// A setting within a URL is a plain field.
@@ -212,4 +236,56 @@ fn headers(endpoint: &Endpoint, manifest: &Manifest) -> Vec<(String, Option<Temp
 
 fn differ(one: &Template, other: &Template) -> bool {
     one.literal().zip(other.literal()).is_some_and(|(one, other)| one != other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INWX: &str = include_str!("../fixtures/inwx.toml");
+    const GOOGLE: &str = include_str!("../fixtures/google.toml");
+    const NAMECHEAP: &str = include_str!("../fixtures/namecheap.toml");
+
+    fn refused(manifest: &str, from: &str, to: &str) -> String {
+        assert!(manifest.contains(from), "{from}");
+        let edited = manifest.replacen(from, to, 1);
+        Manifest::parse(&edited).err().map_or_else(|| panic!("{to} was taken"), |error| error.to_string())
+    }
+
+    #[test]
+    fn a_sink_names_fields_and_captures_that_there_are() {
+        for (from, to) in [
+            ("{login.session}", "{login.token}"),
+            ("{password}", "{pasword}"),
+            ("{password}", "{base64:user:pasword}"),
+            ("derived shared_secret", "derived secret"),
+        ] {
+            assert!(refused(INWX, from, to).contains("no field and no capture"), "{to}");
+        }
+        assert!(refused(INWX, "derived shared_secret", "hashed shared_secret").contains("no class"));
+        assert!(refused(INWX, "{password}", "{password").contains("has no '}'"));
+        assert!(Manifest::parse(&INWX.replace("{password}", "{base64:user:password:}")).is_ok());
+    }
+
+    #[test]
+    fn a_setting_in_a_url_is_a_plain_field() {
+        for to in ["{=projekt}", "{=private_key}"] {
+            assert!(refused(GOOGLE, "{=project}", to).contains("not a field, or a secret one"), "{to}");
+        }
+        let to = "https://{private_key}.googleapis.com";
+        assert!(refused(GOOGLE, "https://dns.googleapis.com", to).contains("not a field, or a secret one"));
+    }
+
+    #[test]
+    fn a_covering_read_is_narrowed_by_nothing_and_spelled_in_one_way() {
+        assert!(refused(GOOGLE, "\"type=TXT\"]", "\"type=TXT\", \"maxResults\"]").contains("maxResults"));
+        assert!(refused(GOOGLE, "form = \"{name}.\"\n", "").contains("covers needs `form`"));
+    }
+
+    #[test]
+    fn numbers_belong_to_rows() {
+        assert!(refused(NAMECHEAP, "each = \"/HostName#\"", "each = \"/HostName\"").contains("'#'"));
+        assert!(refused(NAMECHEAP, "each = \"/HostName#\"", "each = \"/Host#/Name\"").contains("last step"));
+        assert!(refused(NAMECHEAP, "get:/ApiResponse", "got:/ApiResponse").contains("not there"));
+    }
 }

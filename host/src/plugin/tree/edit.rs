@@ -106,4 +106,34 @@ mod tests {
         assert!(cut(b"<r><a>1</a><a>2</a></r>", Format::Xml, "/r/a").is_err());
         assert!(cut(b"x", Format::Text, "/a").is_err());
     }
+
+    #[test]
+    fn whatever_is_read_is_written_with_the_same_meaning() {
+        let samples = [
+            (Format::Json, &br#"{"a":[1,-2.5,"x\u00e9\n",null,true,{"b":{}}],"c":"d"}"#[..]),
+            (Format::Xml, b"<?xml version=\"1.0\"?>\n<a b='c &amp; d'>\n <e>f &lt; g</e><e/><h i='j'>k</h> </a>"),
+            (Format::Form, b"a=1+2&b%5B0%5D=%C3%A9&c=&d=%26"),
+        ];
+        const BYTES: &[u8] = b"<>&;%+=\"'{}[],: /!-?#x1aA\n\t\r\\";
+        let mut random = 0x2545_f491_4f6c_dd1d_u64;
+        let mut taken = [0; 3];
+        for round in 0..30_000 {
+            let (format, sample) = samples[round % 3];
+            let mut text = sample.to_vec();
+            for _ in 0..1 + round % 2 {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                let at = random as usize % text.len();
+                let with = BYTES[(random >> 32) as usize % BYTES.len()];
+                text[at] = with;
+            }
+            let Ok(tree) = parse(&text, format) else { continue };
+            taken[round % 3] += 1;
+            let shown = String::from_utf8_lossy(&text);
+            let written = write(&tree, format).unwrap_or_else(|| panic!("{shown} was not written"));
+            assert_eq!(parse(&written, format).as_ref(), Ok(&tree), "{shown} as {}", String::from_utf8_lossy(&written));
+        }
+        assert!(taken.iter().all(|taken| *taken > 500), "{taken:?}");
+    }
 }

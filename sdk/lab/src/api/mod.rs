@@ -5,6 +5,6 @@ mod powerdns;
 mod server;
 mod text;
 
-pub use cloudflare::cloudflare;
+pub use cloudflare::{CloudflareToken, cloudflare};
 pub use powerdns::powerdns;
 pub use server::{Fault, MockApi, Reply, Request, RequestLog};

@@ -1,18 +1,19 @@
 //! One HTTP server for any mock: the log and the faults are here, the vendor's rules are a function.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::extract::Query;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::serve::{self, Cut, Port, Serving};
 
 /// A request as a mock sees it.
 #[derive(Clone, Debug)]
@@ -100,27 +101,23 @@ type Which = fn(&Request) -> bool;
 pub struct MockApi {
     address: SocketAddr,
     shared: Arc<Shared>,
-    task: tokio::task::JoinHandle<()>,
+    _serving: Serving,
 }
 
 impl MockApi {
     /// Serves `rules` on a loopback port the system chooses.
     pub async fn start(rules: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
+        let port = Port::bind().await?;
+        let address = port.address;
         let shared = Arc::new(Shared {
             rules: Box::new(rules),
             faults: Mutex::default(),
             log: Mutex::default(),
             received: AtomicUsize::default(),
         });
-        let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
-        let task = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::warn!(%error, "a mock API stopped");
-            }
-        });
-        Ok(Self { address, shared, task })
+        let handler = Arc::clone(&shared);
+        let serving = port.serve(None, move |request| handle(Arc::clone(&handler), request));
+        Ok(Self { address, shared, _serving: serving })
     }
 
     /// `http://127.0.0.1:PORT`, without final slash.
@@ -150,12 +147,6 @@ impl MockApi {
     }
 }
 
-impl Drop for MockApi {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl Shared {
     fn next_fault(&self, request: &Request) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,8 +155,8 @@ impl Shared {
     }
 }
 
-async fn handle(State(shared): State<Arc<Shared>>, incoming: axum::extract::Request) -> Response {
-    let Some(request) = read(incoming).await else { return respond(413, None, Body::empty()) };
+async fn handle(shared: Arc<Shared>, incoming: http::Request<Incoming>) -> Result<Response<Body>, Cut> {
+    let Some(request) = read(incoming).await else { return Ok(respond(413, None, Body::empty())) };
     shared.received.fetch_add(1, Ordering::SeqCst);
     let fault = shared.next_fault(&request);
     let breaks_off = fault == Some(Fault::BreaksOff);
@@ -173,11 +164,11 @@ async fn handle(State(shared): State<Arc<Shared>>, incoming: axum::extract::Requ
     let Request { method, path, query, body: sent, .. } = request;
     let entry = RequestLog { method, path, query, body: sent, status };
     shared.log.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
-    match breaks_off {
+    Ok(match breaks_off {
         // A 204 has no body that could break off.
         true => respond(200, None, broken_body()),
         false => respond(status, retry_after, Body::from(body)),
-    }
+    })
 }
 
 /// A body that begins and never ends well.
@@ -202,10 +193,10 @@ async fn execute(rules: &Rules, request: &Request, fault: Option<Fault>) -> (u16
     }
 }
 
-async fn read(incoming: axum::extract::Request) -> Option<Request> {
+async fn read(incoming: http::Request<Incoming>) -> Option<Request> {
     let (parts, body) = incoming.into_parts();
-    let bytes = axum::body::to_bytes(body, BODY_MAX_BYTES).await.ok()?;
-    let query = axum::extract::Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri).ok()?;
+    let bytes = serve::body(body).await?;
+    let query = Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri).ok()?;
     let text = |(name, value): (&HeaderName, &HeaderValue)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
@@ -218,9 +209,7 @@ async fn read(incoming: axum::extract::Request) -> Option<Request> {
     })
 }
 
-const BODY_MAX_BYTES: usize = 1 << 20;
-
-fn respond(status: u16, retry_after: Option<u32>, body: Body) -> Response {
+fn respond(status: u16, retry_after: Option<u32>, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

@@ -4,14 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
-use hickory_proto::rr::RecordType;
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{RecordType, TSigner};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
 use super::answer::{self, Sight};
 use super::store::{self, Store};
+use super::tsig::{self, Standing, TsigKey};
+use super::update;
 
 /// How a server treats questions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,14 +40,16 @@ pub struct Behaviour {
     pub frozen_at: Option<Instant>,
 }
 
-/// One question a server was asked.
+/// One question a server was asked, or one update it was sent.
 #[derive(Clone, Debug)]
 pub struct QueryLog {
+    /// Query or Update.
+    pub op_code: OpCode,
     /// The server's address.
     pub server: SocketAddr,
-    /// The name, lower case, without final dot.
+    /// The name, lower case, without final dot; of an update the zone.
     pub name: String,
-    /// The type.
+    /// The type; of an update SOA.
     pub kind: RecordType,
     /// When.
     pub at: SystemTime,
@@ -71,10 +75,15 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// The key for updates is not one.
+    #[error("the TSIG key {name:?} is not usable; its name is a DNS name and its secret base64")]
+    BadKey {
+        /// The key's name.
+        name: String,
+    },
 }
 
 /// The running servers; they stop when this is dropped.
-#[derive(Debug)]
 pub struct Dns {
     store: Store,
     servers: Vec<Arc<Server>>,
@@ -85,22 +94,23 @@ pub struct Dns {
 type Log = Arc<Mutex<Vec<QueryLog>>>;
 
 impl Dns {
-    /// Starts `servers` name servers over `store`: 127.0.0.1, 127.0.0.2 and so on.
-    pub async fn start(store: Store, servers: u8) -> Result<Self, StartError> {
-        Ok(Self::run(store, bind(servers.max(1)).await?))
+    /// Starts `servers` name servers over `store`: 127.0.0.1, 127.0.0.2 and so on. Each takes updates signed by `key`.
+    pub async fn start(store: Store, servers: u8, key: &TsigKey) -> Result<Self, StartError> {
+        Self::run(store, bind(servers.max(1)).await?, key)
     }
 
     /// Starts name servers over `store` at just these addresses; the first also recurses over the store's zones.
-    pub async fn start_at(store: Store, addresses: &[SocketAddr]) -> Result<Self, StartError> {
+    pub async fn start_at(store: Store, addresses: &[SocketAddr], key: &TsigKey) -> Result<Self, StartError> {
         let mut sockets = Vec::new();
         for address in addresses {
             let bound = bind_at(*address).await.map_err(|source| StartError::Taken { address: *address, source })?;
             sockets.push(bound);
         }
-        Ok(Self::run(store, sockets))
+        Self::run(store, sockets, key)
     }
 
-    fn run(store: Store, sockets: Vec<Sockets>) -> Self {
+    fn run(store: Store, sockets: Vec<Sockets>, key: &TsigKey) -> Result<Self, StartError> {
+        let signer = key.signer().ok_or_else(|| StartError::BadKey { name: key.name.clone() })?;
         let log = Log::default();
         let mut tasks = JoinSet::new();
         let mut running = Vec::new();
@@ -109,6 +119,7 @@ impl Dns {
                 address,
                 recursor: position == 0,
                 store: store.clone(),
+                signer: signer.clone(),
                 behaviour: Mutex::default(),
                 log: Arc::clone(&log),
             });
@@ -116,7 +127,7 @@ impl Dns {
             tasks.spawn(serve_tcp(Arc::clone(&server), tcp));
             running.push(server);
         }
-        Self { store, servers: running, log, _tasks: tasks }
+        Ok(Self { store, servers: running, log, _tasks: tasks })
     }
 
     /// The zones served.
@@ -153,11 +164,11 @@ enum Transport {
     Tcp,
 }
 
-#[derive(Debug)]
 struct Server {
     address: SocketAddr,
     recursor: bool,
     store: Store,
+    signer: TSigner,
     behaviour: Mutex<Behaviour>,
     log: Log,
 }
@@ -165,47 +176,63 @@ struct Server {
 impl Server {
     /// The reply's bytes, or nothing for a silent server and for what is no request.
     fn reply(&self, bytes: &[u8], transport: Transport) -> Option<Vec<u8>> {
-        let request = Message::from_vec(bytes).ok()?;
+        let Ok(request) = Message::from_vec(bytes) else { return unreadable(bytes) };
         if request.metadata.message_type != MessageType::Query {
             return None;
         }
-        let message = self.respond(&request)?;
-        let full = message.to_vec().ok()?;
+        let standing = tsig::check(&self.signer, bytes, &request);
+        let message = self.respond(&request, &standing)?;
         let limit = UDP_MAX_BYTES.min(request.max_payload().into());
+        let short = message.truncate();
+        let full = tsig::sign(&self.signer, &standing, message)?;
         match transport {
-            Transport::Udp if full.len() > limit => message.truncate().to_vec().ok(),
+            Transport::Udp if full.len() > limit => tsig::sign(&self.signer, &standing, short),
             Transport::Udp | Transport::Tcp => Some(full),
         }
     }
 
-    fn respond(&self, request: &Message) -> Option<Message> {
-        let id = request.metadata.id;
+    fn respond(&self, request: &Message, standing: &Standing) -> Option<Message> {
+        let (id, op_code) = (request.metadata.id, request.metadata.op_code);
+        let failed = |code| Some(Message::error_msg(id, op_code, code));
         let behaviour = *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner);
-        let [query] = request.queries.as_slice() else {
-            return Some(Message::error_msg(id, request.metadata.op_code, ResponseCode::FormErr));
-        };
+        let [query] = request.queries.as_slice() else { return failed(ResponseCode::FormErr) };
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(QueryLog {
+            op_code,
             server: self.address,
             name: store::key(query.name()),
             kind: query.query_type(),
             at: SystemTime::now(),
         });
-        if request.metadata.op_code != OpCode::Query {
-            return Some(Message::error_msg(id, request.metadata.op_code, ResponseCode::NotImp));
-        }
-        let recursive = self.recursor && request.metadata.recursion_desired;
-        match behaviour.mood {
-            Mood::Silent => None,
-            Mood::Refuses => Some(Message::error_msg(id, OpCode::Query, ResponseCode::Refused)),
-            Mood::Healthy => Some(answer::answer(&self.store, request, query, sight(behaviour, recursive))),
-            Mood::Lame => {
-                let mut reply = answer::answer(&self.store, request, query, sight(behaviour, recursive));
-                reply.metadata.authoritative = false;
-                Some(reply)
-            }
+        match (behaviour.mood, op_code, standing) {
+            (Mood::Silent, ..) => None,
+            (Mood::Refuses, ..) => failed(ResponseCode::Refused),
+            (_, _, Standing::Bad { .. }) => failed(ResponseCode::NotAuth),
+            (_, OpCode::Query, _) => Some(self.answer(request, query, behaviour)),
+            (_, OpCode::Update, Standing::Unsigned) => failed(ResponseCode::Refused),
+            (_, OpCode::Update, Standing::Good { .. }) => failed(update::apply(&self.store, request)),
+            _ => failed(ResponseCode::NotImp),
         }
     }
+
+    fn answer(&self, request: &Message, query: &Query, behaviour: Behaviour) -> Message {
+        let recursive = self.recursor && request.metadata.recursion_desired;
+        let mut reply = answer::answer(&self.store, request, query, sight(behaviour, recursive));
+        reply.metadata.authoritative &= behaviour.mood != Mood::Lame;
+        reply
+    }
 }
+
+/// FORMERR to a request with at least a header, so that its sender need not wait.
+fn unreadable(bytes: &[u8]) -> Option<Vec<u8>> {
+    let [first, second, flags, _, ..] = *bytes else { return None };
+    let is_request = bytes.len() >= HEADER_BYTES && flags & 0x80 == 0;
+    let id = u16::from_be_bytes([first, second]);
+    let reply = Message::error_msg(id, OpCode::from_u8((flags >> 3) & 0x0f), ResponseCode::FormErr);
+    is_request.then(|| reply.to_vec().ok())?
+}
+
+/// RFC 1035 section 4.1.1.
+const HEADER_BYTES: usize = 12;
 
 fn sight(behaviour: Behaviour, recursive: bool) -> Sight {
     Sight { delay: behaviour.delay, until: behaviour.frozen_at, recursive }

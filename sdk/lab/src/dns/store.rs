@@ -104,7 +104,7 @@ impl Store {
         Ok(versions.last().map(|version| version.entries.to_vec()).unwrap_or_default())
     }
 
-    /// Adds a record in presentation form (TXT: the bare value) and gives its number.
+    /// Adds a record in presentation form (TXT: the bare value) and gives its number. An SOA takes the old one's place.
     pub fn add(&self, zone: &str, owner: &str, kind: RecordType, ttl: u32, value: &str) -> Result<u64, StoreError> {
         let record = parse(owner, kind, ttl, value)?;
         let origin = absolute(zone)?;
@@ -115,6 +115,9 @@ impl Store {
         inner.last_id += 1;
         let id = inner.last_id;
         inner.change(&key(&origin), |entries| {
+            if kind == RecordType::SOA {
+                entries.retain(|entry| entry.record.record_type() != RecordType::SOA);
+            }
             entries.push(Entry { id, record });
             true
         })?;
@@ -132,6 +135,27 @@ impl Store {
             removed > 0
         })?;
         Ok(removed)
+    }
+
+    /// Changes a zone in one step, with the last number given so far; `None` if there is no such zone.
+    pub(super) fn edit<E>(
+        &self,
+        origin: &Name,
+        change: impl FnOnce(&mut Vec<Entry>, &mut u64) -> Result<bool, E>,
+    ) -> Option<Result<(), E>> {
+        let mut inner = self.lock();
+        let mut last_id = inner.last_id;
+        let mut refused = None;
+        let known = inner.change(&key(origin), |entries| match change(entries, &mut last_id) {
+            Ok(changed) => changed,
+            Err(error) => {
+                refused = Some(error);
+                false
+            }
+        });
+        inner.last_id = last_id;
+        known.ok()?;
+        Some(refused.map_or(Ok(()), Err))
     }
 
     /// The zone `name` belongs to (longest suffix) as seen `delay` late and never later than `until`.

@@ -1,0 +1,136 @@
+//! Revoking what is live.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use url::Url;
+
+use super::account::{AccountUseError, known_account};
+use super::clients::{Clients, ConnectError};
+use super::standing::{Standing, StandingError};
+use crate::acme::{AccountKey, AcmeError, KeyError};
+use crate::pki::Leaf;
+use crate::store::StateDir;
+use crate::store::certificate::{CertificateStore, StoreError};
+
+/// Who signs the revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signatory {
+    /// The account at the CA.
+    Account,
+    /// The certificate's own key, for an account that is lost.
+    CertificateKey,
+}
+
+/// Why a certificate is revoked: those of RFC 5280 section 5.3.1 that subscribers may give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason(u8);
+
+const REASONS: [(&str, u8); 5] = [
+    ("unspecified", 0),
+    ("key-compromise", 1),
+    ("affiliation-changed", 3),
+    ("superseded", 4),
+    ("cessation-of-operation", 5),
+];
+
+impl FromStr for Reason {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = REASONS.iter().find(|(name, code)| *name == text || code.to_string() == text);
+        let names = || REASONS.map(|(name, _)| name).join(", ");
+        found.map(|(_, code)| Self(*code)).ok_or_else(|| format!("give one of: {}", names()))
+    }
+}
+
+/// Revokes the live certificate called `name`; at `server`, where it is not remembered or another one is meant.
+pub async fn revoke(
+    state: &StateDir,
+    name: &str,
+    reason: Option<Reason>,
+    signatory: Signatory,
+    (server, ca_bundle): (Option<&Url>, Option<PathBuf>),
+) -> Result<Leaf, RevokeError> {
+    let standing = Standing::read(state, name)?;
+    let leaf = standing.leaf.ok_or_else(|| RevokeError::NotThere { name: name.to_owned() })?;
+    let server = server.or(standing.renewal.as_ref().map(|renewal| &renewal.server));
+    let server = server.ok_or_else(|| RevokeError::NotRemembered { name: name.to_owned() })?;
+    let ca_bundle = ca_bundle.or_else(|| standing.renewal.as_ref().and_then(|renewal| renewal.ca_bundle.clone()));
+    let client = Clients::default().connect(server, ca_bundle.as_deref()).await?;
+    let reason = reason.map(|reason| reason.0);
+    match signatory {
+        Signatory::CertificateKey => {
+            let key = certificate_key(state, name)?;
+            client.revoke_with_key(&key, &leaf.der, reason).await.map_err(|error| RevokeError::Ca(Box::new(error)))?;
+        }
+        Signatory::Account => {
+            let account = known_account(state, &client, server)?;
+            let account = account.ok_or_else(|| RevokeError::NoAccount { server: server.to_string() })?;
+            account.revoke(&leaf.der, reason).await.map_err(|error| RevokeError::Ca(Box::new(error)))?;
+        }
+    }
+    Ok(leaf)
+}
+
+fn certificate_key(state: &StateDir, name: &str) -> Result<AccountKey, RevokeError> {
+    let stored = CertificateStore::new(state, name).current()?;
+    let stored = stored.ok_or_else(|| RevokeError::NotThere { name: name.to_owned() })?;
+    let pem = std::str::from_utf8(&stored.key_pem).map_err(|_| KeyError::NotPem)?;
+    Ok(AccountKey::from_pem(pem)?)
+}
+
+/// Why a certificate is not revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeError {
+    /// Nothing is live.
+    #[error("there is no certificate {name:?}; `acmite list` shows those there are")]
+    NotThere {
+        /// Its name.
+        name: String,
+    },
+    /// Which CA it came from is not known.
+    #[error("it is not remembered which CA {name} came from; name it with --server")]
+    NotRemembered {
+        /// Its name.
+        name: String,
+    },
+    /// No account.
+    #[error("there is no account at {server}; give --with-certificate-key")]
+    NoAccount {
+        /// The CA's directory.
+        server: String,
+    },
+    /// It is not known how it stands.
+    #[error(transparent)]
+    Standing(#[from] StandingError),
+    /// The key cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key cannot sign.
+    #[error("the certificate's key cannot sign the revocation")]
+    Key(#[from] KeyError),
+    /// The CA is not connected to.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The account cannot be used.
+    #[error(transparent)]
+    Account(#[from] AccountUseError),
+    /// The CA refused.
+    #[error("the CA did not revoke the certificate")]
+    Ca(#[source] Box<AcmeError>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_names_or_codes_that_a_subscriber_may_give() {
+        assert_eq!("key-compromise".parse(), Ok(Reason(1)));
+        assert_eq!("4".parse(), Ok(Reason(4)));
+        for text in ["2", "6", "9", "keyCompromise", ""] {
+            assert!(text.parse::<Reason>().is_err(), "{text:?} was taken");
+        }
+    }
+}

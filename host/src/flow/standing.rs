@@ -1,0 +1,174 @@
+//! How a certificate stands: what is live, what is remembered, what is to come.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::due::{self, Facts, Verdict, Why};
+use crate::pki::{Leaf, LeafError};
+use crate::store::StateDir;
+use crate::store::certificate::{CertificateStore, StoreError};
+use crate::store::renewal::{Renewal, RenewalError, RenewalStore};
+use crate::store::renewal_state::{Quiet, RenewalState};
+
+/// What is known of one certificate.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Its name in the state folder.
+    pub name: String,
+    /// How it was made; `None` if that was not remembered.
+    pub renewal: Option<Renewal>,
+    /// How its renewal stands.
+    pub state: RenewalState,
+    /// What is live; `None` if nothing is.
+    pub leaf: Option<Leaf>,
+}
+
+impl Standing {
+    /// Reads it.
+    pub fn read(dir: &StateDir, name: &str) -> Result<Self, StandingError> {
+        let pem = CertificateStore::new(dir, name).leaf_pem()?;
+        let leaf = pem.map(|pem| Leaf::from_pem(&pem)).transpose();
+        Ok(Self {
+            name: name.to_owned(),
+            renewal: RenewalStore::new(dir, name).load()?,
+            state: RenewalState::load(dir, name),
+            leaf: leaf.map_err(|source| StandingError::Leaf { name: name.to_owned(), source })?,
+        })
+    }
+
+    /// Whether it is due, where the next look will be `next_run` from now.
+    pub fn verdict(&self, now: OffsetDateTime, next_run: Duration) -> Verdict {
+        let hold = self.state.hold.as_ref();
+        let Some(leaf) = &self.leaf else {
+            return match hold {
+                Some(hold) if hold.until > now => Verdict::Held { until: hold.until, by: hold.by },
+                _ => Verdict::Due(Why::Missing),
+            };
+        };
+        let suggestion = self.state.suggestion.as_ref().filter(|one| Some(&one.id) == leaf.renewal_id.as_ref());
+        let (not_before, not_after) = (leaf.not_before, leaf.not_after);
+        due::verdict(&Facts { now, next_run: now + next_run, not_before, not_after, suggestion, hold })
+    }
+
+    /// Whether the CA is to be asked for a suggestion.
+    pub fn asks(&self, now: OffsetDateTime) -> bool {
+        let has_id = self.leaf.as_ref().is_some_and(|leaf| leaf.renewal_id.is_some());
+        has_id && self.renewal.is_some() && self.state.ask_again.is_none_or(|at| at <= now)
+    }
+
+    /// Until when there is nothing to decide about what is live.
+    pub(super) fn quiet(&self, dir: &StateDir, now: OffsetDateTime) -> Option<Quiet> {
+        let live = CertificateStore::new(dir, &self.name).live_target()?;
+        let at = match self.verdict(now, Duration::ZERO) {
+            Verdict::Later { at, .. } => at - LONGEST_TIME_BETWEEN_RUNS,
+            Verdict::Held { until, .. } => until,
+            Verdict::Due(_) => return None,
+        };
+        let until = self.state.ask_again.map_or(at, |ask| ask.min(at));
+        (until > now && self.state.owed_hooks.is_empty()).then_some(Quiet { live, until })
+    }
+}
+
+/// What the next run could take for due already must be looked at in this one.
+const LONGEST_TIME_BETWEEN_RUNS: Duration = Duration::from_secs(24 * 3600);
+
+/// Those of the certificates that there may be something to do for; reads as little as it can of the others.
+pub fn restless(dir: &StateDir, names: &[String], now: OffsetDateTime) -> Vec<String> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = names.len().div_ceil(threads).max(1);
+    let look = |share: &[String]| share.iter().filter(|name| !is_quiet(dir, name, now)).cloned().collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let looking: Vec<_> = names.chunks(share).map(|share| scope.spawn(move || look(share))).collect();
+        looking.into_iter().flat_map(|one| one.join().unwrap_or_default()).collect()
+    })
+}
+
+fn is_quiet(dir: &StateDir, name: &str, now: OffsetDateTime) -> bool {
+    let Some(Quiet { live, until }) = RenewalState::load(dir, name).quiet else { return false };
+    // Set back, a clock makes everything look fresh for too long; a day is what it may be wrong by.
+    now < until && CertificateStore::new(dir, name).live_target() == Some(live)
+}
+
+/// Why it is not known how a certificate stands.
+#[derive(Debug, thiserror::Error)]
+pub enum StandingError {
+    /// What it remembers cannot be read.
+    #[error(transparent)]
+    Renewal(#[from] RenewalError),
+    /// What is live cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is live is damaged.
+    #[error("the live certificate of {name} cannot be read")]
+    Leaf {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: LeafError,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::store::renewal_state::{Hold, HoldBy};
+
+    const NOW: OffsetDateTime = datetime!(2026-03-01 00:00 UTC);
+
+    fn state_dir(folder: &tempfile::TempDir) -> StateDir {
+        StateDir::open(&folder.path().join("state")).expect("opened")
+    }
+
+    /// A certificate of 90 days that is so many days old.
+    fn with_certificate(dir: &StateDir, name: &str, age_days: i64) -> Standing {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new([name.to_owned()]).expect("parameters");
+        params.not_before = NOW - time::Duration::days(age_days);
+        params.not_after = params.not_before + time::Duration::days(90);
+        let leaf = params.self_signed(&key).expect("a certificate").pem();
+        CertificateStore::new(dir, name).store(&leaf, "", &key.serialize_pem()).expect("stored");
+        Standing::read(dir, name).expect("readable")
+    }
+
+    #[test]
+    fn a_quiet_certificate_is_not_looked_at_until_its_time_or_a_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = state_dir(&folder);
+        let names = ["a.example".to_owned(), "b.example".to_owned()];
+        for name in &names {
+            let mut standing = with_certificate(&dir, name, 10);
+            standing.state.quiet = standing.quiet(&dir, NOW);
+            standing.state.save(&dir, name).expect("kept");
+        }
+        assert_eq!(restless(&dir, &names, NOW), [""; 0]);
+        with_certificate(&dir, "b.example", 10);
+        assert_eq!(restless(&dir, &names, NOW), ["b.example"], "its link leads elsewhere now");
+        assert_eq!(restless(&dir, &names, NOW + time::Duration::days(49)), names, "a day before it is due");
+    }
+
+    #[test]
+    fn what_is_due_or_owed_a_hook_is_never_quiet_and_what_must_wait_is_until_then() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = state_dir(&folder);
+        let mut standing = with_certificate(&dir, "a.example", 70);
+        assert_eq!(standing.quiet(&dir, NOW), None);
+        let until = NOW + time::Duration::hours(2);
+        standing.state.hold = Some(Hold { until, by: HoldBy::BackOff });
+        assert_eq!(standing.quiet(&dir, NOW).map(|quiet| quiet.until), Some(until));
+        standing.state.owed_hooks = vec!["x".to_owned()];
+        assert_eq!(standing.quiet(&dir, NOW), None);
+    }
+
+    #[test]
+    fn a_certificate_that_is_missing_is_due_unless_an_attempt_must_wait() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut standing = Standing::read(&state_dir(&folder), "none.example").expect("readable");
+        assert_eq!(standing.verdict(NOW, Duration::ZERO), Verdict::Due(Why::Missing));
+        let until = NOW + time::Duration::hours(1);
+        standing.state.hold = Some(Hold { until, by: HoldBy::RateLimit });
+        assert_eq!(standing.verdict(NOW, Duration::ZERO), Verdict::Held { until, by: HoldBy::RateLimit });
+    }
+}
