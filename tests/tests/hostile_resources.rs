@@ -240,7 +240,7 @@ fn compile_bomb(functions: usize) -> Vec<u8> {
 
 #[test]
 fn a_compile_bomb_is_ended_in_the_child_by_its_time_or_memory() {
-    let bomb = compile_bomb(24);
+    let bomb = compile_bomb(120);
     let compile = |time, memory| {
         let program = acmite_tests::acmite::program();
         let compiler = Compiler::Child { program, time, clock: Duration::from_secs(120), memory };
@@ -251,8 +251,11 @@ fn a_compile_bomb_is_ended_in_the_child_by_its_time_or_memory() {
     let (limited, time) = compile(Duration::from_secs(1), 2 << 30);
     let limited = limited.unwrap_err();
     figure(&format!("{:<32} {:>8.2} s", "compile bomb", time.as_secs_f64()));
-    assert!(limited.contains("hostile") && limited.contains("processor time"), "{limited}");
-    assert!(time < Duration::from_secs(3), "{time:?}");
+    assert!(
+        limited.contains("hostile") && (limited.contains("processor time") || limited.contains("not done within 2 s")),
+        "{limited}"
+    );
+    assert!(time < Duration::from_secs(4), "{time:?}");
     let (limited, _) = compile(Duration::from_secs(60), 64 << 20);
     assert!(limited.is_err(), "64 MiB were enough");
     compile(Duration::from_secs(600), 8 << 30).0.unwrap();

@@ -385,7 +385,14 @@ fn receive(guard: &mut Guard, secrets: &mut Secrets, admitted: &Admitted, reply:
         .filter(|(name, _)| !hidden_headers.iter().any(|hidden| hidden == name.as_str()))
         .map(|(name, value)| (name.to_string(), scrubber.text(&String::from_utf8_lossy(value.as_bytes()))))
         .collect();
-    Ok(Reply { status: reply.status, headers, body: scrubber.bytes(&body) })
+    Ok(Reply { status: reply.status, headers, body: as_text(&scrubber.bytes(&body)) })
+}
+
+/// The body as text: bytes that are none, and NUL, become U+FFFD.
+///
+/// A secret within a compressed or otherwise binary reply cannot be found there, so it must not come through whole.
+fn as_text(body: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(body).replace('\0', "\u{fffd}").into_bytes()
 }
 
 /// A token kept for the run may have ended; the guest sees that it has none and asks for another.

@@ -298,7 +298,7 @@ fn updater(
         &filled(&spec.algorithm),
         secret.unwrap_or_default(),
     )
-    .map(Some)
+    .map(|updater| Some(updater.user_typed(spec.server.starts_with('{'))))
 }
 
 const MAX_TTL: u32 = 3600;

@@ -37,20 +37,33 @@ impl Peer {
         }))
     }
 
+    /// Keeps the first bytes of every connection and hangs up: for what is not HTTP.
+    pub fn hanging_up() -> Self {
+        Self::listening(|mut stream, log| {
+            let mut bytes = vec![0; 65536];
+            let count = stream.read(&mut bytes).unwrap_or_default();
+            keep(log, String::from_utf8_lossy(&bytes[..count]).into_owned());
+        })
+    }
+
     /// Does with every connection as `answer` says once a request is in.
     ///
     /// # Panics
     /// If there is no port.
     pub fn start(answer: Answer) -> Self {
+        // A client that hangs up ends its own connection only.
+        Self::listening(move |stream, log| serve(stream, &answer, log).unwrap_or_default())
+    }
+
+    fn listening(serve: impl Fn(TcpStream, &Mutex<Vec<String>>) + Clone + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let kept = log.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answer, log) = (answer.clone(), kept.clone());
-                // A client that hangs up ends its own connection only.
-                std::thread::spawn(move || serve(stream, &answer, &log).unwrap_or_default());
+                let (serve, log) = (serve.clone(), kept.clone());
+                std::thread::spawn(move || serve(stream, &log));
             }
         });
         Self { url: format!("http://127.0.0.1:{port}"), port, log }
@@ -77,20 +90,23 @@ impl Peer {
     }
 }
 
+fn keep(log: &Mutex<Vec<String>>, text: String) {
+    log.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+}
+
 fn serve(mut stream: TcpStream, answer: &Answer, log: &Mutex<Vec<String>>) -> std::io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
-    let keep = |text: String| log.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     let mut first = true;
     loop {
         let request = read_request(&mut stream);
         match request {
             Some(request) => {
-                keep(request.clone());
+                keep(log, request.clone());
                 answer(&request, &mut stream)?;
             }
             None => {
                 if first {
-                    keep(String::new());
+                    keep(log, String::new());
                 }
                 return Ok(());
             }
