@@ -33,7 +33,7 @@ impl AcmeClient {
     /// Reads the directory.
     pub async fn connect(directory_url: &Url, options: HttpOptions) -> Result<Self, AcmeError> {
         let http = Http::new(&options)?;
-        let directory = http.fetch(directory_url.as_str(), soon()).await?.json()?;
+        let directory = http.fetch(directory_url.as_str(), Instant::now() + DIRECTORY_PERIOD).await?.json()?;
         Ok(Self { http: Arc::new(http), directory: Arc::new(directory) })
     }
 
@@ -274,6 +274,8 @@ impl AccountHandle {
 
 const FIRST_POLL: Duration = Duration::from_millis(150);
 const LONGEST_POLL: Duration = Duration::from_secs(10);
+/// For the first request: whoever mistyped the URL should not wait long.
+const DIRECTORY_PERIOD: Duration = Duration::from_secs(20);
 /// For a request and its retries, where the caller names no deadline.
 const REQUEST_PERIOD: Duration = Duration::from_secs(90);
 

@@ -20,6 +20,8 @@ mod issue;
 
 mod view;
 
+mod renew_report;
+
 mod renew;
 
 mod list;

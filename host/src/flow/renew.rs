@@ -180,7 +180,7 @@ fn sorted(run: &RenewRun<'_>, mut standing: Standing, now: OffsetDateTime) -> So
     }
     let name = standing.name.clone();
     let verdict = standing.verdict(now, run.options.next_run);
-    let rate_limited = standing.state.hold.clone().filter(|hold| hold.by == HoldBy::RateLimit && hold.until > now);
+    let rate_limited = standing.state.hold.clone().filter(|hold| hold.by == HoldBy::RateLimit && due::holds(hold, now));
     standing.state.quiet = standing.quiet(run.state, now);
     if let Err(error) = standing.state.save(run.state, &name) {
         return Sorted::Told(name, Outcome::Failed(Box::new(error.into())));
