@@ -148,7 +148,9 @@ impl Providers {
             .map_err(|error| Failure::new(Exit::Failed, format!("could not find acmite's own executable: {error}")))?;
         let cache = CompiledCache::open(&state.cache_dir()).map_err(|error| Failure::of(Exit::State, &error))?;
         Ok(Self {
-            outsiders: Arc::new(Loader::new(engine.clone(), Some(cache.clone())).with_compiler(compiler)),
+            outsiders: Arc::new(
+                Loader::new(engine.clone(), Some(cache.clone())).with_compiler(compiler).for_outsiders(),
+            ),
             loader: Arc::new(Loader::new(engine, Some(cache))),
             installed: PluginPins::new(state),
             rules: args.plugins.clone(),

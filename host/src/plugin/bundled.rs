@@ -1,8 +1,16 @@
 //! The providers that come with acmite.
 
+use crate::plugin::inspect::inspect;
+use crate::plugin::manifest::Manifest;
+
 /// The component of a bundled provider.
 pub fn component(id: &str) -> Option<&'static [u8]> {
     BUNDLED.iter().find(|(bundled, _)| *bundled == id).map(|(_, component)| *component)
+}
+
+/// The manifests of all bundled providers.
+pub fn manifests() -> Vec<Manifest> {
+    BUNDLED.iter().filter_map(|(_, component)| inspect(component).ok()).map(|inspected| inspected.manifest).collect()
 }
 
 /// Id and component of every bundled provider, by id.
@@ -11,7 +19,6 @@ pub const BUNDLED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundle
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::inspect::inspect;
 
     #[test]
     fn every_bundled_component_is_a_provider_of_the_name_it_is_bundled_under() {
