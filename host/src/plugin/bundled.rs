@@ -1,16 +1,18 @@
 //! The providers that come with acmite.
 
-use crate::plugin::inspect::inspect;
-use crate::plugin::manifest::Manifest;
+use crate::plugin::inspect::{Inspected, inspect};
+use crate::plugin::reserved::{self, ReservedError};
 
 /// The component of a bundled provider.
 pub fn component(id: &str) -> Option<&'static [u8]> {
     BUNDLED.iter().find(|(bundled, _)| *bundled == id).map(|(_, component)| *component)
 }
 
-/// The manifests of all bundled providers.
-pub fn manifests() -> Vec<Manifest> {
-    BUNDLED.iter().filter_map(|(_, component)| inspect(component).ok()).map(|inspected| inspected.manifest).collect()
+/// Checks that a component from outside claims nothing that belongs to a bundled provider.
+pub fn check_outsider(outsider: &Inspected) -> Result<(), ReservedError> {
+    let inspected: Vec<(&str, Inspected)> =
+        BUNDLED.iter().filter_map(|(id, component)| Some((*id, inspect(component).ok()?))).collect();
+    reserved::check(&outsider.manifest_text, inspected.iter().map(|(id, ours)| (*id, ours.manifest_text.as_str())))
 }
 
 /// Id and component of every bundled provider, by id.

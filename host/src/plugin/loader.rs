@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::plugin::bundled;
 use crate::plugin::cache::{self, CompiledCache};
 use crate::plugin::compile::{CompileError, Compiler};
 use crate::plugin::inspect::{InspectError, Inspected, inspect};
 use crate::plugin::limits::COMPONENT_BYTES;
-use crate::plugin::reserved::{self, ReservedError};
 
 /// A component that was checked and compiled.
 pub struct Loaded {
@@ -29,30 +27,17 @@ pub struct Loader {
     engine: Engine,
     cache: Option<CompiledCache>,
     compiler: Compiler,
-    whose: Source,
-}
-
-/// Whose components a loader takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    Bundled,
-    Outside,
 }
 
 impl Loader {
     /// Compiles on `engine`, in this process, and keeps the code in `cache`, if there is one.
     pub fn new(engine: Engine, cache: Option<CompiledCache>) -> Self {
-        Self { engine, cache, compiler: Compiler::InProcess, whose: Source::Bundled }
+        Self { engine, cache, compiler: Compiler::InProcess }
     }
 
     /// Compiles elsewhere.
     pub fn with_compiler(self, compiler: Compiler) -> Self {
         Self { compiler, ..self }
-    }
-
-    /// For components from outside: held to what the bundled ones keep for themselves.
-    pub fn for_outsiders(self) -> Self {
-        Self { whose: Source::Outside, ..self }
     }
 
     /// Reads a file once: the bytes that are checked are those that are compiled.
@@ -68,10 +53,6 @@ impl Loader {
         }
         let inspected =
             inspect(bytes).map_err(|error| LoadError::NotAProvider { plugin: source.to_owned(), source: error })?;
-        if self.whose == Source::Outside {
-            reserved::check(&inspected.manifest, &bundled::manifests())
-                .map_err(|error| LoadError::Reserved { plugin: source.to_owned(), source: Box::new(error) })?;
-        }
         let component = match self.cached(&inspected.sha256) {
             Some(component) => component,
             None => self.compile(bytes, &inspected)?,
@@ -129,14 +110,6 @@ pub enum LoadError {
         plugin: String,
         /// Why not.
         source: InspectError,
-    },
-    /// It would do what bundled providers keep for themselves.
-    #[error("could not use the plugin {plugin}: {source}")]
-    Reserved {
-        /// The component.
-        plugin: String,
-        /// What it would do.
-        source: Box<ReservedError>,
     },
     /// It cannot be compiled.
     #[error("could not compile the plugin {plugin}; it may be damaged, get it again")]

@@ -1,106 +1,131 @@
-//! What the manifests that come with acmite keep from anyone else's: their APIs' endpoints and their secrets' names.
+//! What belongs to the bundled providers: their ids, the hosts of their APIs, the names of their secrets.
+//!
+//! A stranger writes his own manifest. Where it names what a bundled one names, it is held to that one: the same fields,
+//! origins and endpoints, so that the same guards and sinks are in force.
 
-use crate::plugin::field::FieldSpec;
-use crate::plugin::manifest::{Manifest, OriginSpec};
+use toml::{Table, Value};
 
-/// Checks a manifest from outside against those that come with acmite.
-///
-/// An origin of theirs may be asked only as they ask it: with the same endpoints, sinks and guards. A plain field, which
-/// its guest can read, may not be filled from where one of theirs takes a secret.
-pub fn check(outsider: &Manifest, bundled: &[Manifest]) -> Result<(), ReservedError> {
-    bundled.iter().try_for_each(|held| {
-        check_fields(outsider, held)?;
-        check_origins(outsider, held)
-    })
-}
-
-fn check_fields(outsider: &Manifest, held: &Manifest) -> Result<(), ReservedError> {
-    let secrets: Vec<&String> = held.fields.iter().filter(|field| field.secret).flat_map(sources).collect();
-    let takes = |field: &FieldSpec| sources(field).find(|name| secrets.contains(name)).cloned();
-    let plain = outsider.fields.iter().filter(|field| !field.secret);
-    match plain.filter_map(|field| Some((field, takes(field)?))).next() {
-        Some((field, source)) => {
-            Err(ReservedError::Secret { field: field.name.clone(), source_name: source, holder: held.id.clone() })
-        }
-        None => Ok(()),
-    }
-}
-
-/// Where the value of a field is looked for besides its own name.
-fn sources(field: &FieldSpec) -> impl Iterator<Item = &String> {
-    field.env.iter().chain(&field.certbot).chain(&field.lego)
-}
-
-fn check_origins(outsider: &Manifest, held: &Manifest) -> Result<(), ReservedError> {
-    for (id, origin) in outsider.origins.iter().filter(|(_, origin)| !origin.user_typed) {
-        let Some(theirs) = held.origins.values().find(|theirs| !theirs.user_typed && hosts_meet(origin, theirs)) else {
+/// Checks the manifest of a component that does not come with acmite against those (id and text) that do.
+pub fn check<'a>(manifest: &str, bundled: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), ReservedError> {
+    let outsider = Confinement::read(manifest);
+    for (id, text) in bundled {
+        let ours = Confinement::read(text);
+        if outsider == ours {
             continue;
-        };
-        let refused =
-            |what: String| Err(ReservedError::Origin { url: origin.url.clone(), holder: held.id.clone(), what });
-        let same = held.origins.get(id).is_some_and(|same| {
-            (&same.url, &same.headers, &same.sinks) == (&origin.url, &origin.headers, &origin.sinks)
-        });
-        if !same {
-            return refused(format!("origin.{id} is not as there ({})", theirs.url));
         }
-        let own = outsider.endpoints.iter().filter(|(_, endpoint)| endpoint.origin == *id);
-        if let Some((endpoint, _)) = own.into_iter().find(|(name, own)| held.endpoints.get(*name) != Some(*own)) {
-            return refused(format!("endpoint.{endpoint} is not as there"));
+        if outsider.id == id {
+            return Err(ReservedError::Id { id: id.to_owned() });
         }
-        let is_secret = |field: &FieldSpec| held.fields.iter().any(|theirs| theirs.secret && theirs.name == field.name);
-        if let Some(field) = outsider.fields.iter().find(|field| !field.secret && is_secret(field)) {
-            return refused(format!("field.{} is secret there", field.name));
+        if let Some(host) = outsider.hosts().find(|host| ours.hosts().any(|known| may_meet(host, &known))) {
+            return Err(ReservedError::Host { host, id: id.to_owned() });
+        }
+        let secrets = ours.names(true);
+        if let Some(name) = outsider.names(false).into_iter().find(|name| secrets.contains(name)) {
+            return Err(ReservedError::SecretName { name, id: id.to_owned() });
         }
     }
     Ok(())
 }
 
-/// Whether two origins can be of one host; a label with a setting in it can be any.
-fn hosts_meet(one: &OriginSpec, other: &OriginSpec) -> bool {
-    let (one, other) = (labels(one), labels(other));
-    let meets = |(one, other): (&String, &String)| one.contains('{') || other.contains('{') || one == other;
-    one.len() == other.len() && one.iter().zip(&other).all(meets)
+/// The parts of a manifest that say what may be done.
+#[derive(PartialEq)]
+struct Confinement {
+    id: String,
+    field: Table,
+    origin: Table,
+    endpoint: Table,
+    dns_update: Table,
 }
 
-/// The host's labels in the spelling in which names are compared.
-fn labels(origin: &OriginSpec) -> Vec<String> {
-    let after_scheme = origin.url.split_once("://").map_or(origin.url.as_str(), |(_, rest)| rest);
-    let host = after_scheme.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    let spelled = if host.contains('{') { host.to_ascii_lowercase() } else { plain_host(host) };
-    spelled.trim_end_matches('.').split('.').map(str::to_owned).collect()
+impl Confinement {
+    /// A text that is no manifest confines to nothing; it was refused before it came here.
+    fn read(manifest: &str) -> Self {
+        let mut whole: Table = toml::from_str(manifest).unwrap_or_default();
+        let mut table = |name: &str| match whole.remove(name) {
+            Some(Value::Table(table)) => table,
+            _ => Table::new(),
+        };
+        let mut field = table("field");
+        for (_, one) in field.iter_mut() {
+            // Words for people confine nothing.
+            one.as_table_mut().map(|one| one.remove("help"));
+        }
+        let (origin, endpoint, dns_update) = (table("origin"), table("endpoint"), table("dns_update"));
+        let id = whole.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self { id, field, origin, endpoint, dns_update }
+    }
+
+    /// The hosts of its origins, unless the user types them.
+    fn hosts(&self) -> impl Iterator<Item = String> {
+        let urls = self.origin.values().filter_map(|origin| origin.get("url")?.as_str());
+        urls.filter_map(|url| url.strip_prefix("https://")).map(|rest| {
+            let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or(rest);
+            plain_host(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
+        })
+    }
+
+    /// Every name that gives a value to a secret field, or to one that is none.
+    fn names(&self, secret: bool) -> Vec<String> {
+        let is_secret = |field: &Value| field.get("secret").and_then(Value::as_bool).unwrap_or(false);
+        let fields = self.field.values().filter(|field| is_secret(field) == secret);
+        let lists = fields.flat_map(|field| ["env", "certbot", "lego"].map(|key| field.get(key)));
+        let values = lists.flatten().filter_map(Value::as_array).flatten();
+        values.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
 }
 
-fn plain_host(host: &str) -> String {
-    let url = url::Url::parse(&format!("https://{host}"));
-    url.ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| host.to_ascii_lowercase())
+/// The host as it is asked for: without port and final dot, decoded, in lower case A-labels. One with settings in it is
+/// taken label by label, since it is no URL yet.
+fn plain_host(authority: &str) -> String {
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let spelled = |label: &str| {
+        let parsed = url::Url::parse(&format!("https://{label}"));
+        parsed.ok().and_then(|url| url.domain().map(str::to_owned)).unwrap_or_else(|| label.to_ascii_lowercase())
+    };
+    let labels = host.trim_end_matches('.').split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']);
+    labels
+        .map(|label| if label.contains('{') { label.to_owned() } else { spelled(label) })
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
-/// Why a manifest from outside is not taken.
+/// Whether two hosts can be the same once the settings in them are filled in.
+fn may_meet(one: &str, other: &str) -> bool {
+    let (one, other): (Vec<&str>, Vec<&str>) = (one.split('.').collect(), other.split('.').collect());
+    let same = |(a, b): (&&str, &&str)| a.contains('{') || b.contains('{') || a.eq_ignore_ascii_case(b);
+    one.len() == other.len() && one.iter().zip(&other).all(same)
+}
+
+/// What a component claims that is not its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReservedError {
-    /// It would ask a bundled provider's API in another way.
-    #[error("{url} is asked only as the bundled plugin {holder} asks it, and {what}; use that plugin")]
-    Origin {
-        /// The origin.
-        url: String,
-        /// The bundled provider.
-        holder: String,
-        /// What differs.
-        what: String,
-    },
-    /// It would read a bundled provider's secret as a setting.
+    /// The id of a bundled provider.
     #[error(
-        "field.{field} would read {source_name}, which is a secret of the bundled plugin {holder}; make it `secret = true`"
+        "its id {id:?} belongs to a bundled plugin, whose fields, origins and endpoints it does not have; give it another id"
     )]
-    Secret {
-        /// The plain field.
-        field: String,
-        /// The environment variable or other client's name.
-        source_name: String,
+    Id {
+        /// The id.
+        id: String,
+    },
+    /// The host of a bundled provider's API.
+    #[error(
+        "it asks {host}, where the bundled plugin {id:?} goes, by other rules than that one's; use {id}, or give it the same fields, origins and endpoints"
+    )]
+    Host {
+        /// The host.
+        host: String,
         /// The bundled provider.
-        holder: String,
+        id: String,
+    },
+    /// A plain field that would read a bundled provider's secret.
+    #[error(
+        "a plain field of it reads {name}, which holds a secret of {id}; make the field secret or take the name away"
+    )]
+    SecretName {
+        /// The variable or key.
+        name: String,
+        /// The bundled provider.
+        id: String,
     },
 }
 
@@ -108,84 +133,60 @@ pub enum ReservedError {
 mod tests {
     use super::*;
 
-    const HELD: &str = r#"
-id = "held"
-name = "Held"
-version = "0.1.0"
-contract = "0.1"
-homepage = "https://example.com"
-license = "MIT"
-docs = "https://example.com"
-privilege = "edit"
-
-[field.api_token]
+    const OURS: &str = r#"
+id = "quill"
+[field.token]
 secret = true
-env = ["HELD_TOKEN"]
-lego = ["HELD_LEGO"]
-help = "token"
-
+env = ["QUILL_TOKEN"]
 [origin.api]
-url = "https://api.held.example/v1"
-secrets = { "header:authorization" = "Bearer {api_token}" }
-
+url = "https://api.quill.example/v1"
 [endpoint.zones]
 request = "GET /zones"
-zones = { each = "/*", id = "{/id}", name = "{/name}" }
-
-[endpoint.delete]
-request = "DELETE /records/{record}"
-effect = [{ op = "delete", id = "{path:record}" }]
 "#;
 
-    fn checked(from: &str, to: &str) -> Result<(), ReservedError> {
-        let held = Manifest::parse(HELD).expect("a manifest");
-        let text = HELD.replacen("\"held\"", "\"other\"", 1).replacen(from, to, 1);
-        check(&Manifest::parse(&text).unwrap_or_else(|error| panic!("{to}: {error}")), &[held])
+    fn checked(manifest: &str) -> Result<(), ReservedError> {
+        check(manifest, [("quill", OURS)])
     }
 
     #[test]
-    fn the_same_requests_are_anyones_to_make() {
-        assert_eq!(checked("", ""), Ok(()));
-        assert_eq!(
-            checked(
-                "[endpoint.zones]\nrequest = \"GET /zones\"\nzones = { each = \"/*\", id = \"{/id}\", name = \"{/name}\" }\n",
-                ""
-            ),
-            Ok(())
-        );
-        assert_eq!(checked("api.held.example", "api.other.example"), Ok(()));
+    fn the_same_confinement_may_have_the_same_id_and_host() {
+        assert_eq!(checked(OURS), Ok(()));
+        assert_eq!(checked(&OURS.replace("secret = true", "secret = true\nhelp = 'other words'")), Ok(()));
+        assert_eq!(checked(&format!("version = '9'{OURS}")), Ok(()));
     }
 
     #[test]
-    fn a_held_origin_is_not_asked_otherwise_however_it_is_spelled() {
-        let effect = "effect = [{ op = \"delete\", id = \"{path:record}\" }]";
-        for (from, to) in [
-            (effect, "reads = true"),
-            ("DELETE /records/{record}", "DELETE /zones/{record}"),
-            ("Bearer {api_token}", "{api_token}"),
-            ("/v1\"", "/\""),
-            ("[endpoint.zones]", "[endpoint.all]"),
-            ("secret = true\nenv = [\"HELD_TOKEN\"]\nlego = [\"HELD_LEGO\"]", "env = [\"OTHER\"]"),
-            ("https://api.held.example/v1", "https://API.held.example./v1"),
-            ("https://api.held.example/v1", "https://api.held.example:443/v1"),
-            ("https://api.held.example/v1", "https://%61pi.held.example/v1"),
-            ("https://api.held.example/v1", "https://\u{ff41}pi.held.example/v1"),
+    fn a_bundled_id_with_other_rules_is_refused() {
+        let wider = OURS.replace("GET /zones", "DELETE /zones");
+        assert_eq!(checked(&wider), Err(ReservedError::Id { id: "quill".into() }));
+    }
+
+    #[test]
+    fn a_bundled_host_with_other_rules_is_refused_however_it_is_written() {
+        for host in [
+            "api.quill.example",
+            "API.quill.example:443",
+            "{x}.quill.example",
+            "api.quill.example.",
+            "{x}.quill.example.:443",
+            "%61pi.quill.example",
+            "{x}.%71uill.example",
+            "\u{ff41}pi.quill.example",
+            "api\u{3002}quill\u{ff0e}example",
+            "api.quill.example\\\\x",
         ] {
-            let error = checked(from, to).expect_err(to);
-            assert!(matches!(error, ReservedError::Origin { .. }), "{to}: {error}");
+            let other = format!("id = 'other'\n[origin.api]\nurl = \"https://{host}/v2\"\n");
+            assert!(matches!(checked(&other), Err(ReservedError::Host { .. })), "{host}");
         }
-        let with_label = "[field.x]\nhelp = \"x\"\n\n[origin.api]\nurl = \"https://{x}.held.example/v1\"";
-        let error = checked("[origin.api]\nurl = \"https://api.held.example/v1\"", with_label).expect_err("a label");
-        assert!(matches!(error, ReservedError::Origin { .. }), "{error}");
+        let elsewhere = "id = 'other'\n[origin.api]\nurl = 'https://quill.example/v2'\n";
+        assert_eq!(checked(elsewhere), Ok(()));
     }
 
     #[test]
-    fn a_plain_field_reads_no_secret_of_a_held_manifest() {
-        for name in ["env = [\"HELD_TOKEN\"]", "lego = [\"HELD_LEGO\"]", "env = [\"HELD_LEGO\"]"] {
-            let plain = format!("[field.x]\nhelp = \"x\"\n{name}\n\n[origin.api]");
-            let elsewhere = format!("{plain}\nurl = \"https://api.other.example/v1\"");
-            let error = checked("[origin.api]\nurl = \"https://api.held.example/v1\"", &elsewhere).expect_err(name);
-            assert!(matches!(error, ReservedError::Secret { .. }), "{name}: {error}");
-        }
+    fn a_plain_field_cannot_read_what_another_holds_secret() {
+        let other = "id = 'other'\n[field.name]\nenv = ['QUILL_TOKEN']\n";
+        assert!(matches!(checked(other), Err(ReservedError::SecretName { .. })));
+        let secret = "id = 'other'\n[field.name]\nsecret = true\nenv = ['QUILL_TOKEN']\n";
+        assert_eq!(checked(secret), Ok(()));
     }
 }

@@ -58,7 +58,7 @@ pub enum CapturePlace {
 }
 
 /// One request line and all that may stand in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Id of the origin.
     pub origin: String,
@@ -196,7 +196,7 @@ pub enum Leaf {
 }
 
 /// Zones in a reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the manifest's own keys")]
 pub struct ZoneFacts {
     pub each: String,
@@ -205,7 +205,7 @@ pub struct ZoneFacts {
 }
 
 /// Records in a reply or request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Rows {
     /// Path of the rows.
     pub each: String,
@@ -226,7 +226,7 @@ pub struct Rows {
 }
 
 /// What a reply shows completely.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Covers {
     /// All TXT values at this name.
     Name(Template),
@@ -235,7 +235,7 @@ pub enum Covers {
 }
 
 /// What a request would do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Effect {
     /// How.
     pub op: OpRule,
@@ -246,7 +246,7 @@ pub struct Effect {
 }
 
 /// The operation, fixed or by a place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "as the line above says")]
 pub enum OpRule {
     Fixed(Op),
