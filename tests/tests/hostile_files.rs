@@ -13,6 +13,7 @@ use acmite::store::StateDir;
 use acmite::store::plugin_pins::{Pin, PinError, PluginPins};
 use acmite_tests::acmite::Acmite;
 use acmite_tests::hostile::{Attack, Captured, guest_component, manifest, present};
+use acmite_tests::plugins::repository;
 
 #[test]
 fn an_id_is_no_path() {
@@ -167,4 +168,20 @@ fn a_reserved_id_cannot_be_taken_and_a_wider_upgrade_needs_a_yes() {
     let refused = install(&wider, false);
     assert!(refused.code != Some(0) && refused.stderr.contains("asks for more"), "{refused}");
     install(&wider, true).expect_code(0);
+}
+
+#[test]
+fn a_plugin_from_outside_asks_a_bundled_providers_api_as_that_one_does_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |text: &str| {
+        let path = folder.path().join("plugin.wasm");
+        fs::write(&path, acmite_tests::hostile::core_guest("", text)).unwrap();
+        Acmite::new("plugin install --yes", &folder.path().join("state")).args([&path]).run()
+    };
+    let read = |id: &str| fs::read_to_string(repository().join("plugins").join(id).join("plugin.toml")).unwrap();
+    let own = read("rfc2136").replacen("\"rfc2136\"", "\"mine\"", 1);
+    run(&own).expect_code(0);
+    let plain = own.replacen("[field.tsig_secret]\nsecret = true", "[field.tsig_secret]", 1);
+    let refused = run(&plain);
+    assert!(refused.code != Some(0) && refused.stderr.contains("holds a secret of rfc2136"), "{refused}");
 }

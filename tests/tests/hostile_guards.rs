@@ -9,9 +9,9 @@ use acmite_tests::hostile::{Attack, Captured, NAME, Peer, SECRET, TOKEN, VALUE, 
 use hickory_proto::rr::RecordType;
 use serde_json::{Value, json};
 
-/// The ids that the lab gives, in the order in which the zones were added.
-const ZONE: &str = "00000000000000000000000000000001";
-const OTHER_ZONE: &str = "00000000000000000000000000000002";
+/// The ids that the lab gives to zones of these names.
+const ZONE: &str = "9b263fbcb589853137b33ddcafa5bcc5";
+const OTHER_ZONE: &str = "65dc317ec55393f19f8fd7e8464e5f9a";
 
 /// Two zones with an address at the apex, a foreign TXT value at the order's name and one at another name.
 async fn lab() -> Lab {

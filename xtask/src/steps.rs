@@ -28,6 +28,7 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
         cargo_with("tests", &tests, Some(("ACMITE_BIN", built_binary())))?;
     }
     let plugins = ["--manifest-path", "plugins/Cargo.toml"];
+    cargo("format of the hostile guests", &["fmt", "--check", "--manifest-path", "tests/guests/Cargo.toml"])?;
     cargo("format of the plugins", &[&["fmt", "--all", "--check"][..], &plugins].concat())?;
     let lints = ["--workspace", "--all-targets", "--", "-D", "warnings"];
     cargo("clippy of the plugins", &[&["clippy", "--locked"][..], &plugins, &lints].concat())?;

@@ -16,8 +16,8 @@ pub fn check<'a>(manifest: &str, bundled: impl IntoIterator<Item = (&'a str, &'a
         if outsider.id == id {
             return Err(ReservedError::Id { id: id.to_owned() });
         }
-        if let Some(host) = outsider.hosts().find(|host| ours.hosts().any(|known| may_meet(host, known))) {
-            return Err(ReservedError::Host { host: host.to_owned(), id: id.to_owned() });
+        if let Some(host) = outsider.hosts().find(|host| ours.hosts().any(|known| may_meet(host, &known))) {
+            return Err(ReservedError::Host { host, id: id.to_owned() });
         }
         let secrets = ours.names(true);
         if let Some(name) = outsider.names(false).into_iter().find(|name| secrets.contains(name)) {
@@ -56,11 +56,11 @@ impl Confinement {
     }
 
     /// The hosts of its origins, unless the user types them.
-    fn hosts(&self) -> impl Iterator<Item = &str> {
+    fn hosts(&self) -> impl Iterator<Item = String> {
         let urls = self.origin.values().filter_map(|origin| origin.get("url")?.as_str());
         urls.filter_map(|url| url.strip_prefix("https://")).map(|rest| {
-            let authority = rest.split('/').next().unwrap_or(rest);
-            authority.split_once(':').map_or(authority, |(host, _)| host)
+            let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or(rest);
+            plain_host(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
         })
     }
 
@@ -72,6 +72,21 @@ impl Confinement {
         let values = lists.flatten().filter_map(Value::as_array).flatten();
         values.filter_map(Value::as_str).map(str::to_owned).collect()
     }
+}
+
+/// The host as it is asked for: without port and final dot, decoded, in lower case A-labels. One with settings in it is
+/// taken label by label, since it is no URL yet.
+fn plain_host(authority: &str) -> String {
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let spelled = |label: &str| {
+        let parsed = url::Url::parse(&format!("https://{label}"));
+        parsed.ok().and_then(|url| url.domain().map(str::to_owned)).unwrap_or_else(|| label.to_ascii_lowercase())
+    };
+    let labels = host.trim_end_matches('.').split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']);
+    labels
+        .map(|label| if label.contains('{') { label.to_owned() } else { spelled(label) })
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 /// Whether two hosts can be the same once the settings in them are filled in.
@@ -148,8 +163,19 @@ request = "GET /zones"
 
     #[test]
     fn a_bundled_host_with_other_rules_is_refused_however_it_is_written() {
-        for host in ["api.quill.example", "API.quill.example:443", "{x}.quill.example"] {
-            let other = format!("id = 'other'\n[origin.api]\nurl = 'https://{host}/v2'\n");
+        for host in [
+            "api.quill.example",
+            "API.quill.example:443",
+            "{x}.quill.example",
+            "api.quill.example.",
+            "{x}.quill.example.:443",
+            "%61pi.quill.example",
+            "{x}.%71uill.example",
+            "\u{ff41}pi.quill.example",
+            "api\u{3002}quill\u{ff0e}example",
+            "api.quill.example\\\\x",
+        ] {
+            let other = format!("id = 'other'\n[origin.api]\nurl = \"https://{host}/v2\"\n");
             assert!(matches!(checked(&other), Err(ReservedError::Host { .. })), "{host}");
         }
         let elsewhere = "id = 'other'\n[origin.api]\nurl = 'https://quill.example/v2'\n";
