@@ -61,6 +61,15 @@ mod powerdns {
     for_mocks!(powerdns);
 }
 
+mod route53 {
+    for_all!(route53);
+    for_mocks!(route53);
+
+    mod settled {
+        cases! { route53; settled: a_change_is_pending_until_the_api_says_otherwise; }
+    }
+}
+
 mod rfc2136_bind {
     for_all!(rfc2136_bind);
 }

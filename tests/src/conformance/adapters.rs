@@ -90,6 +90,23 @@ pub fn powerdns() -> Adapter {
     }
 }
 
+/// Route 53: the zone, one read a name, one write.
+pub fn route53() -> Adapter {
+    Adapter {
+        plugin: "route53",
+        settings: |_| vec![("access_key_id", api::ROUTE53_KEY_ID.to_owned())],
+        secrets: |secret| vec![("secret_access_key", secret.to_owned())],
+        credential: "secret/of+the/suite",
+        wrong_credential: "secret/of+another",
+        most: Most { present: 52, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::route53(store, secret)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
 /// DNS UPDATE against BIND: one message each.
 pub fn rfc2136_bind() -> Adapter {
     rfc2136(|zones| bind_zones("hmac-sha256", &zone_files(zones)))

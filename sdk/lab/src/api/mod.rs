@@ -1,10 +1,14 @@
 //! Mock provider APIs over the lab's zones; they check what they are sent.
 
 mod cloudflare;
+mod keyed_hash;
 mod powerdns;
+mod route53;
 mod server;
+mod sigv4;
 mod text;
 
 pub use cloudflare::cloudflare;
 pub use powerdns::powerdns;
+pub use route53::{ROUTE53_KEY_ID, route53};
 pub use server::{Fault, MockApi, Reply, Request, RequestLog};
