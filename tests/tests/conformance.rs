@@ -56,6 +56,11 @@ mod cloudflare {
     }
 }
 
+mod porkbun {
+    for_all!(porkbun);
+    for_mocks!(porkbun);
+}
+
 mod powerdns {
     for_all!(powerdns);
     for_mocks!(powerdns);

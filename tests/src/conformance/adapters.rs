@@ -77,6 +77,23 @@ pub fn cloudflare() -> Adapter {
     }
 }
 
+/// Porkbun: one read, and one request a value.
+pub fn porkbun() -> Adapter {
+    Adapter {
+        plugin: "porkbun",
+        settings: |_| Vec::new(),
+        secrets: |secret| vec![("api_key", api::PORKBUN_KEY.to_owned()), ("secret_api_key", secret.to_owned())],
+        credential: "sk1_of_the_suite",
+        wrong_credential: "sk1_of_another",
+        most: Most { present: 51, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::porkbun(store, secret)),
+            origin: Some("api"),
+            writes: |request| request.path.contains("/dns/create/") || request.path.contains("/dns/delete/"),
+        },
+    }
+}
+
 /// PowerDNS: one read and one write, whatever the number of names.
 pub fn powerdns() -> Adapter {
     Adapter {

@@ -2,6 +2,7 @@
 
 mod cloudflare;
 mod keyed_hash;
+mod porkbun;
 mod powerdns;
 mod route53;
 mod server;
@@ -9,6 +10,7 @@ mod sigv4;
 mod text;
 
 pub use cloudflare::cloudflare;
+pub use porkbun::{PORKBUN_KEY, porkbun};
 pub use powerdns::powerdns;
 pub use route53::{ROUTE53_KEY_ID, route53};
 pub use server::{Fault, MockApi, Reply, Request, RequestLog};
