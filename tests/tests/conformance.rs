@@ -56,6 +56,11 @@ mod cloudflare {
     }
 }
 
+mod dnspod {
+    for_all!(dnspod);
+    for_mocks!(dnspod);
+}
+
 mod porkbun {
     for_all!(porkbun);
     for_mocks!(porkbun);

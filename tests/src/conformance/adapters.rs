@@ -77,6 +77,23 @@ pub fn cloudflare() -> Adapter {
     }
 }
 
+/// DNSPod: one read, and one request a value.
+pub fn dnspod() -> Adapter {
+    Adapter {
+        plugin: "dnspod",
+        settings: |_| vec![("secret_id", api::DNSPOD_KEY_ID.to_owned())],
+        secrets: |secret| vec![("secret_key", secret.to_owned())],
+        credential: "key-of-the-suite",
+        wrong_credential: "key-of-another",
+        most: Most { present: 51, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::dnspod(store, secret)),
+            origin: Some("api"),
+            writes: |request| request.body.contains("\"RecordId\":") || request.body.contains("\"Value\":"),
+        },
+    }
+}
+
 /// Porkbun: one read, and one request a value.
 pub fn porkbun() -> Adapter {
     Adapter {

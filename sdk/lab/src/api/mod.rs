@@ -1,6 +1,7 @@
 //! Mock provider APIs over the lab's zones; they check what they are sent.
 
 mod cloudflare;
+mod dnspod;
 mod keyed_hash;
 mod porkbun;
 mod powerdns;
@@ -10,6 +11,7 @@ mod sigv4;
 mod text;
 
 pub use cloudflare::cloudflare;
+pub use dnspod::{DNSPOD_KEY_ID, dnspod};
 pub use porkbun::{PORKBUN_KEY, porkbun};
 pub use powerdns::powerdns;
 pub use route53::{ROUTE53_KEY_ID, route53};
