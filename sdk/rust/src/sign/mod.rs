@@ -10,9 +10,14 @@ pub mod tc3;
 
 use crate::{Context, Error, Part, secret};
 
-/// The host and port of an origin of the manifest, as the Host header has them; empty if there is no such origin.
+/// An origin of the manifest as "https://host[:port]"; empty if there is no such origin.
+pub fn origin<'a>(context: &'a Context, origin: &str) -> &'a str {
+    context.origins.iter().find(|pair| pair.name == origin).map_or("", |pair| pair.value.as_str())
+}
+
+/// The host and port of an origin, as the Host header has them.
 pub fn host<'a>(context: &'a Context, origin: &str) -> &'a str {
-    let url = context.origins.iter().find(|pair| pair.name == origin).map_or("", |pair| pair.value.as_str());
+    let url = self::origin(context, origin);
     url.split_once("://").map_or(url, |(_, host)| host)
 }
 
@@ -38,6 +43,7 @@ mod tests {
     #[test]
     fn the_host_is_that_of_the_origin() {
         let context = crate::testing::context("example.com", &[]);
-        assert_eq!((host(&context, "api"), host(&context, "none")), ("api.example", ""));
+        assert_eq!((origin(&context, "api"), host(&context, "api")), ("https://api.example", "api.example"));
+        assert_eq!((origin(&context, "none"), host(&context, "none")), ("", ""));
     }
 }
