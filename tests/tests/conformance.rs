@@ -61,6 +61,11 @@ mod dnspod {
     for_mocks!(dnspod);
 }
 
+mod ovh {
+    for_all!(ovh);
+    for_mocks!(ovh);
+}
+
 mod porkbun {
     for_all!(porkbun);
     for_mocks!(porkbun);

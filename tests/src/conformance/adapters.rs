@@ -94,6 +94,25 @@ pub fn dnspod() -> Adapter {
     }
 }
 
+/// OVHcloud: the clock, a list a name, a read and a write a value, a refresh.
+pub fn ovh() -> Adapter {
+    Adapter {
+        plugin: "ovh",
+        settings: |_| vec![("region", "eu".to_owned()), ("application_key", api::OVH_APPLICATION_KEY.to_owned())],
+        secrets: |secret| {
+            vec![("application_secret", secret.to_owned()), ("consumer_key", api::OVH_CONSUMER_KEY.to_owned())]
+        },
+        credential: "secret-of-the-suite",
+        wrong_credential: "secret-of-another",
+        most: Most { present: 102, cleanup: 152 },
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::ovh(store, secret)),
+            origin: Some("api"),
+            writes: |request| request.method != "GET" && !request.path.ends_with("/refresh"),
+        },
+    }
+}
+
 /// Porkbun: one read, and one request a value.
 pub fn porkbun() -> Adapter {
     Adapter {

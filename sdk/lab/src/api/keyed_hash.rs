@@ -8,6 +8,11 @@ pub(super) fn sha256(text: &str) -> String {
     HEXLOWER.encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }
 
+/// SHA-1 in lower case hex.
+pub(super) fn sha1(text: &str) -> String {
+    HEXLOWER.encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref())
+}
+
 /// HMAC-SHA256 of the last text in lower case hex, under a key derived by the texts before it, one after the other.
 pub(super) fn signature(first_key: &str, steps: &[&str], to_sign: &str) -> String {
     let mac = |key: &[u8], text: &str| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes());

@@ -3,6 +3,7 @@
 mod cloudflare;
 mod dnspod;
 mod keyed_hash;
+mod ovh;
 mod porkbun;
 mod powerdns;
 mod route53;
@@ -12,6 +13,7 @@ mod text;
 
 pub use cloudflare::cloudflare;
 pub use dnspod::{DNSPOD_KEY_ID, dnspod};
+pub use ovh::{OVH_APPLICATION_KEY, OVH_CONSUMER_KEY, ovh};
 pub use porkbun::{PORKBUN_KEY, porkbun};
 pub use powerdns::powerdns;
 pub use route53::{ROUTE53_KEY_ID, route53};
