@@ -177,8 +177,8 @@ fn apply(store: &Store, zone: &str, action: &str, set: &Set) -> Result<(), crate
         return Ok(());
     }
     let ttl = set.ttl.parse().unwrap_or_default();
-    let values = set.values.iter().filter_map(|value| text::unquoted(value));
-    values.map(|value| store.add(zone, &set.name, RecordType::TXT, ttl, &value).map(|_| ())).collect()
+    let mut values = set.values.iter().filter_map(|value| text::unquoted(value));
+    values.try_for_each(|value| store.add(zone, &set.name, RecordType::TXT, ttl, &value).map(|_| ()))
 }
 
 /// The actions and sets of a request's body; `None` if it has an element that is not among theirs.
