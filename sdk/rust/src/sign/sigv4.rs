@@ -135,4 +135,31 @@ mod tests {
             });
         }
     }
+
+    /// What `botocore.auth.SigV4Auth` of botocore 1.44.8 puts into the header of the same requests at the same time.
+    #[test]
+    fn a_query_and_a_body_are_signed_as_botocore_signs_them() {
+        let signer = Signer { service: "route53", now: 1_795_521_600, ..SIGNER };
+        let (host, path) = ("route53.amazonaws.com", "/2013-04-01/hostedzone/Z1PA6795UKMFR9/rrset");
+        let query = [("maxitems", "1"), ("name", "_acme-challenge.example.com."), ("type", "TXT")];
+        let body = "<ChangeResourceRecordSetsRequest/>";
+        let header = |signature: &str| {
+            let scope = "AKIDEXAMPLE/20261124/us-east-1/route53/aws4_request";
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature={signature}")
+        };
+        let expect = |script: Recording, signature: &str| {
+            let script = script.reply("rrset", 200, "").header("x-amz-date", "20261124T120000Z");
+            script.inject("header:authorization", &header(signature))
+        };
+        let script = Recording::new().secret_value("secret_access_key", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+        let script = expect(script, "b17292b19fa1ba165764673cdd8e06e445c4367b6c82e317bd334de1d5d63983");
+        let script = query.iter().fold(script, |script, (name, value)| script.query(name, value));
+        let script = expect(script, "78e235dde252a8bc14fd437c61c8d1b42b2771db13e7193e1689a15d63b49142").body(body);
+        script.run(|| {
+            let read = query.iter().fold(http::request("rrset"), |request, (name, value)| request.query(name, value));
+            signer.sign(read, "GET", host, path).expect("signed").send().expect("a reply");
+            let write = http::request("rrset").body(body);
+            signer.sign(write, "POST", host, path).expect("signed").send().expect("a reply");
+        });
+    }
 }
