@@ -163,7 +163,7 @@ fn response<T: DeserializeOwned>(reply: Reply) -> Result<T, Error> {
     }
 }
 
-/// By the action's own codes and the common ones ("Error Codes" of CreateRecord, seen 2026-11-24).
+/// By the action's own codes and the common ones, as Tencent's SDK of 2021-03-23 lists them.
 fn refined(fault: &Fault, error: Error) -> Error {
     let error = error.with_message(fault.message.clone()).with_code(fault.code.clone());
     match fault.code.as_str() {

@@ -1,4 +1,5 @@
-//! OVHcloud. API v1, /domain/zone: <https://eu.api.ovh.com/console/?section=%2Fdomain&branch=v1> (seen 2026-11-24).
+//! OVHcloud. API v1, /domain/zone: <https://eu.api.ovh.com/console/?section=%2Fdomain&branch=v1>. Signing: "First Steps
+//! with the OVHcloud APIs" (seen 2026-11-24).
 //!
 //! Requests are signed with the time of the API's own clock, which is asked first. A list shows ids alone, so each
 //! record at a name is asked for; for n new names `present` asks 2n + 2 times and `cleanup` 3n + 2 times. What is written

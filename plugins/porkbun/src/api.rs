@@ -87,7 +87,7 @@ fn checked(reply: Reply) -> Result<Reply, Error> {
     }
 }
 
-/// Most errors have status 400; the code says what they are ("Error codes", v3.7).
+/// Most errors have status 400; the code says what they are ("Error codes" of the documentation).
 fn refined(told: &Told, error: Error) -> Error {
     let error = error.with_message(told.message.clone()).with_code(told.code.clone());
     match told.code.as_str() {

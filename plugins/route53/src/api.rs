@@ -102,7 +102,7 @@ fn change_info(reply: &Element) -> Element {
     reply.child("ChangeInfo").cloned().unwrap_or_default()
 }
 
-/// Route 53 has no regions and signs as us-east-1 ("Service endpoints", AWS General Reference, seen 2026-11-24).
+/// Route 53 has no regions and signs as us-east-1 ("Amazon Route 53 endpoints", AWS General Reference).
 fn signed(context: &Context, method: &str, path: &str, request: Request) -> Result<Request, Error> {
     let signer = sigv4::Signer {
         access_key_id: setting(context, "access_key_id").unwrap_or_default(),
@@ -122,7 +122,7 @@ fn checked(reply: Reply) -> Result<Reply, Error> {
 }
 
 /// AWS tells wrong keys with status 403 and its limits with 400; the code says which it is ("Common Error Types" in the
-/// API reference, seen 2026-11-24).
+/// API reference).
 fn refined(code: &str, message: &str, error: Error) -> Error {
     let error = error.with_message(message).with_code(code);
     match code {

@@ -53,7 +53,7 @@ pub(crate) fn without(there: &[Set], records: &[Txt]) -> Vec<Change> {
         .collect()
 }
 
-/// In batches within the limits of "Quotas" in the Developer Guide (seen 2026-11-24); an UPSERT counts twice.
+/// In batches within the limits of "Quotas" in the Developer Guide; an UPSERT counts twice.
 pub(crate) fn batches(changes: &[Change]) -> Vec<&[Change]> {
     let (mut batches, mut rest) = (Vec::new(), changes);
     while !rest.is_empty() {
