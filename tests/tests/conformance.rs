@@ -56,9 +56,33 @@ mod cloudflare {
     }
 }
 
+mod dnspod {
+    for_all!(dnspod);
+    for_mocks!(dnspod);
+}
+
+mod ovh {
+    for_all!(ovh);
+    for_mocks!(ovh);
+}
+
+mod porkbun {
+    for_all!(porkbun);
+    for_mocks!(porkbun);
+}
+
 mod powerdns {
     for_all!(powerdns);
     for_mocks!(powerdns);
+}
+
+mod route53 {
+    for_all!(route53);
+    for_mocks!(route53);
+
+    mod settled {
+        cases! { route53; settled: a_change_is_pending_until_the_api_says_otherwise; }
+    }
 }
 
 mod rfc2136_bind {

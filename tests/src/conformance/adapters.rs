@@ -77,6 +77,59 @@ pub fn cloudflare() -> Adapter {
     }
 }
 
+/// DNSPod: one read, and one request a value.
+pub fn dnspod() -> Adapter {
+    Adapter {
+        plugin: "dnspod",
+        settings: |_| vec![("secret_id", api::DNSPOD_KEY_ID.to_owned())],
+        secrets: |secret| vec![("secret_key", secret.to_owned())],
+        credential: "key-of-the-suite",
+        wrong_credential: "key-of-another",
+        most: Most { present: 51, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::dnspod(store, secret)),
+            origin: Some("api"),
+            writes: |request| request.body.contains("\"RecordId\":") || request.body.contains("\"Value\":"),
+        },
+    }
+}
+
+/// OVHcloud: the clock, a list a name, a read and a write a value, a refresh.
+pub fn ovh() -> Adapter {
+    Adapter {
+        plugin: "ovh",
+        settings: |_| vec![("region", "eu".to_owned()), ("application_key", api::OVH_APPLICATION_KEY.to_owned())],
+        secrets: |secret| {
+            vec![("application_secret", secret.to_owned()), ("consumer_key", api::OVH_CONSUMER_KEY.to_owned())]
+        },
+        credential: "secret-of-the-suite",
+        wrong_credential: "secret-of-another",
+        most: Most { present: 102, cleanup: 152 },
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::ovh(store, secret)),
+            origin: Some("api"),
+            writes: |request| request.method != "GET" && !request.path.ends_with("/refresh"),
+        },
+    }
+}
+
+/// Porkbun: one read, and one request a value.
+pub fn porkbun() -> Adapter {
+    Adapter {
+        plugin: "porkbun",
+        settings: |_| Vec::new(),
+        secrets: |secret| vec![("api_key", api::PORKBUN_KEY.to_owned()), ("secret_api_key", secret.to_owned())],
+        credential: "sk1_of_the_suite",
+        wrong_credential: "sk1_of_another",
+        most: Most { present: 51, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::porkbun(store, secret)),
+            origin: Some("api"),
+            writes: |request| request.path.contains("/dns/create/") || request.path.contains("/dns/delete/"),
+        },
+    }
+}
+
 /// PowerDNS: one read and one write, whatever the number of names.
 pub fn powerdns() -> Adapter {
     Adapter {
@@ -87,6 +140,23 @@ pub fn powerdns() -> Adapter {
         wrong_credential: "key-of-another",
         most: Most { present: 2, cleanup: 2 },
         back: Back::Mock { rules: |store, key| Box::new(api::powerdns(store, key)), origin: None, writes: not_get },
+    }
+}
+
+/// Route 53: the zone, one read a name, one write.
+pub fn route53() -> Adapter {
+    Adapter {
+        plugin: "route53",
+        settings: |_| vec![("access_key_id", api::ROUTE53_KEY_ID.to_owned())],
+        secrets: |secret| vec![("secret_access_key", secret.to_owned())],
+        credential: "secret/of+the/suite",
+        wrong_credential: "secret/of+another",
+        most: Most { present: 52, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::route53(store, secret)),
+            origin: Some("api"),
+            writes: not_get,
+        },
     }
 }
 

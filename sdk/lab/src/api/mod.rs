@@ -1,10 +1,20 @@
 //! Mock provider APIs over the lab's zones; they check what they are sent.
 
 mod cloudflare;
+mod dnspod;
+mod keyed_hash;
+mod ovh;
+mod porkbun;
 mod powerdns;
+mod route53;
 mod server;
+mod sigv4;
 mod text;
 
 pub use cloudflare::{CloudflareToken, cloudflare};
+pub use dnspod::{DNSPOD_KEY_ID, dnspod};
+pub use ovh::{OVH_APPLICATION_KEY, OVH_CONSUMER_KEY, ovh};
+pub use porkbun::{PORKBUN_KEY, porkbun};
 pub use powerdns::powerdns;
+pub use route53::{ROUTE53_KEY_ID, route53};
 pub use server::{Fault, MockApi, Reply, Request, RequestLog};

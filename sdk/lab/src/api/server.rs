@@ -43,7 +43,7 @@ impl Request {
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// The body; `Null` is none.
+    /// The body; `Null` is none, a string is XML as it stands.
     pub body: Value,
 }
 
@@ -156,7 +156,7 @@ impl Shared {
 }
 
 async fn handle(shared: Arc<Shared>, incoming: http::Request<Incoming>) -> Result<Response<Body>, Cut> {
-    let Some(request) = read(incoming).await else { return Ok(respond(413, None, Body::empty())) };
+    let Some(request) = read(incoming).await else { return Ok(respond(413, None, JSON, Body::empty())) };
     shared.received.fetch_add(1, Ordering::SeqCst);
     let fault = shared.next_fault(&request);
     let breaks_off = fault == Some(Fault::BreaksOff);
@@ -166,8 +166,11 @@ async fn handle(shared: Arc<Shared>, incoming: http::Request<Incoming>) -> Resul
     shared.log.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     Ok(match breaks_off {
         // A 204 has no body that could break off.
-        true => respond(200, None, broken_body()),
-        false => respond(status, retry_after, Body::from(body)),
+        true => respond(200, None, JSON, broken_body()),
+        false => {
+            let kind = if body.starts_with('<') { "text/xml" } else { JSON };
+            respond(status, retry_after, kind, Body::from(body))
+        }
     })
 }
 
@@ -188,8 +191,15 @@ async fn execute(rules: &Rules, request: &Request, fault: Option<Fault>) -> (u16
     match fault {
         Some(Fault::Malformed) => (reply.status, None, "{\"result\": [".to_owned()),
         Some(Fault::FailsAfter { status }) => (status, None, "{}".to_owned()),
-        _ if reply.body.is_null() => (reply.status, None, String::new()),
-        _ => (reply.status, None, reply.body.to_string()),
+        _ => (reply.status, None, written(reply.body)),
+    }
+}
+
+fn written(body: Value) -> String {
+    match body {
+        Value::Null => String::new(),
+        Value::String(xml) => xml,
+        json => json.to_string(),
     }
 }
 
@@ -209,11 +219,13 @@ async fn read(incoming: http::Request<Incoming>) -> Option<Request> {
     })
 }
 
-fn respond(status: u16, retry_after: Option<u32>, body: Body) -> Response<Body> {
+const JSON: &str = "application/json";
+
+fn respond(status: u16, retry_after: Option<u32>, kind: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    headers.insert("content-type", HeaderValue::from_static(kind));
     if let Some(seconds) = retry_after {
         headers.insert("retry-after", seconds.into());
     }

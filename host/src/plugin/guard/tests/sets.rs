@@ -3,7 +3,7 @@
 use super::kit::{NAME, ask_for, call, only_reads_may_check};
 use super::*;
 
-const ROUTE53: &str = include_str!("../../fixtures/route53.toml");
+const ROUTE53: &str = include_str!("../../../../../plugins/route53/plugin.toml");
 const AZURE: &str = include_str!("../../fixtures/azure.toml");
 const GOOGLE: &str = include_str!("../../fixtures/google.toml");
 
