@@ -68,3 +68,8 @@ mod rfc2136_bind {
 mod rfc2136_knot {
     for_all!(rfc2136_knot);
 }
+
+mod digitalocean {
+    for_all!(digitalocean);
+    for_mocks!(digitalocean);
+}

@@ -115,6 +115,23 @@ fn rfc2136(start: fn(&[Zone]) -> Option<NameServer>) -> Adapter {
     }
 }
 
+/// DigitalOcean: the records, and one request a value.
+pub fn digitalocean() -> Adapter {
+    Adapter {
+        plugin: "digitalocean",
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("token", token.to_owned())],
+        credential: "dop_v1_of-the-suite",
+        wrong_credential: "dop_v1_of-another",
+        most: Most { present: 51, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::digitalocean(store, token)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
 fn zone_files(zones: &[Zone]) -> Vec<(String, Vec<String>)> {
     let line = |(name, kind, value): (String, &str, String)| match kind {
         "TXT" => format!("{name}. IN TXT \"{value}\""),
