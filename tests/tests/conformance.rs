@@ -73,3 +73,12 @@ mod digitalocean {
     for_all!(digitalocean);
     for_mocks!(digitalocean);
 }
+
+mod hetzner {
+    for_all!(hetzner);
+    for_mocks!(hetzner);
+
+    mod settled {
+        cases! { hetzner; values: publishing_is_pending_and_then_settled; }
+    }
+}

@@ -132,6 +132,23 @@ pub fn digitalocean() -> Adapter {
     }
 }
 
+/// Hetzner: the sets, and one request a name.
+pub fn hetzner() -> Adapter {
+    Adapter {
+        plugin: "hetzner",
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("api_token", token.to_owned())],
+        credential: "token-of-the-suite",
+        wrong_credential: "token-of-another",
+        most: Most { present: 51, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::hetzner(store, token)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
 fn zone_files(zones: &[Zone]) -> Vec<(String, Vec<String>)> {
     let line = |(name, kind, value): (String, &str, String)| match kind {
         "TXT" => format!("{name}. IN TXT \"{value}\""),
