@@ -82,3 +82,8 @@ mod hetzner {
         cases! { hetzner; values: publishing_is_pending_and_then_settled; }
     }
 }
+
+mod azure {
+    for_all!(azure);
+    for_mocks!(azure);
+}

@@ -44,7 +44,7 @@ pub enum Back {
     Mock {
         /// The API's rules over zones, for one credential.
         rules: fn(Store, String) -> Rules,
-        /// The origin that is fixed in the manifest; `None` if a setting names the server.
+        /// The origins that are fixed in the manifest, with commas between; `None` if a setting names the server.
         origin: Option<&'static str>,
         /// Whether a request writes.
         writes: fn(&Request) -> bool,
@@ -145,6 +145,28 @@ pub fn hetzner() -> Adapter {
             rules: |store, token| Box::new(api::hetzner(store, token)),
             origin: Some("api"),
             writes: not_get,
+        },
+    }
+}
+
+/// Azure: one token a run, then a read and a write a name.
+pub fn azure() -> Adapter {
+    Adapter {
+        plugin: "azure",
+        settings: |_| {
+            let owned = |(name, value): (&'static str, &str)| (name, value.to_owned());
+            let tenant = [("tenant_id", api::AZURE_TENANT), ("client_id", api::AZURE_CLIENT)];
+            let zones = [("subscription_id", api::AZURE_SUBSCRIPTION), ("resource_group", api::AZURE_GROUP)];
+            tenant.into_iter().chain(zones).map(owned).collect()
+        },
+        secrets: |secret| vec![("client_secret", secret.to_owned())],
+        credential: "secret~of.the-suite",
+        wrong_credential: "secret~of.another",
+        most: Most { present: 101, cleanup: 100 },
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::azure(store, secret)),
+            origin: Some("login,api"),
+            writes: |request| ["PUT", "PATCH", "DELETE"].contains(&request.method.as_str()),
         },
     }
 }
