@@ -5,7 +5,8 @@
 //! and removed one by one, side by side; for n values `present` and `cleanup` ask n + 1 times, more where the zone has
 //! over 200 TXT records: a page holds no more ("List All Domain Records"). The filter `name` wants the whole name, but
 //! records carry the name below the zone, "@" at its apex. TXT data stands bare, without quotes, as it was sent.
-//! A token may ask 5,000 times an hour and 250 times a minute ("Rate Limit").
+//! A token may ask 5,000 times an hour and, in bursts, 250 times a minute (the API's introduction, "Rate Limit"; the
+//! figure for bursts is of an earlier date).
 
 mod api;
 
