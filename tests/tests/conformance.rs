@@ -92,3 +92,22 @@ mod rfc2136_bind {
 mod rfc2136_knot {
     for_all!(rfc2136_knot);
 }
+
+mod digitalocean {
+    for_all!(digitalocean);
+    for_mocks!(digitalocean);
+}
+
+mod hetzner {
+    for_all!(hetzner);
+    for_mocks!(hetzner);
+
+    mod settled {
+        cases! { hetzner; values: publishing_is_pending_and_then_settled; }
+    }
+}
+
+mod azure {
+    for_all!(azure);
+    for_mocks!(azure);
+}

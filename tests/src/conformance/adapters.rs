@@ -44,7 +44,7 @@ pub enum Back {
     Mock {
         /// The API's rules over zones, for one credential.
         rules: fn(Store, String) -> Rules,
-        /// The origin that is fixed in the manifest; `None` if a setting names the server.
+        /// The origins that are fixed in the manifest, with commas between; `None` if a setting names the server.
         origin: Option<&'static str>,
         /// Whether a request writes.
         writes: fn(&Request) -> bool,
@@ -182,6 +182,62 @@ fn rfc2136(start: fn(&[Zone]) -> Option<NameServer>) -> Adapter {
         wrong_credential: "d3Jvbmctc2VjcmV0LXdyb25nLXNlY3JldA==",
         most: Most { present: 1, cleanup: 1 },
         back: Back::NameServer(start),
+    }
+}
+
+/// DigitalOcean: the records, and one request a value.
+pub fn digitalocean() -> Adapter {
+    Adapter {
+        plugin: "digitalocean",
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("token", token.to_owned())],
+        credential: "dop_v1_of-the-suite",
+        wrong_credential: "dop_v1_of-another",
+        most: Most { present: 51, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::digitalocean(store, token)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
+/// Hetzner: the sets, and one request a name.
+pub fn hetzner() -> Adapter {
+    Adapter {
+        plugin: "hetzner",
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("api_token", token.to_owned())],
+        credential: "token-of-the-suite",
+        wrong_credential: "token-of-another",
+        most: Most { present: 51, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::hetzner(store, token)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
+/// Azure: one token a run, then a read and a write a name.
+pub fn azure() -> Adapter {
+    Adapter {
+        plugin: "azure",
+        settings: |_| {
+            let owned = |(name, value): (&'static str, &str)| (name, value.to_owned());
+            let tenant = [("tenant_id", api::AZURE_TENANT), ("client_id", api::AZURE_CLIENT)];
+            let zones = [("subscription_id", api::AZURE_SUBSCRIPTION), ("resource_group", api::AZURE_GROUP)];
+            tenant.into_iter().chain(zones).map(owned).collect()
+        },
+        secrets: |secret| vec![("client_secret", secret.to_owned())],
+        credential: "secret~of.the-suite",
+        wrong_credential: "secret~of.another",
+        most: Most { present: 101, cleanup: 100 },
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::azure(store, secret)),
+            origin: Some("login,api"),
+            writes: |request| ["PUT", "PATCH", "DELETE"].contains(&request.method.as_str()),
+        },
     }
 }
 

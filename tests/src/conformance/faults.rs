@@ -61,6 +61,8 @@ pub async fn a_rate_limit_says_how_long_to_wait(adapter: &Adapter) {
 
 pub async fn a_malformed_reply_is_the_apis_fault(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
+    // A login is over then; the host withholds its reply if it is malformed.
+    bench.provider.check(None).await.expect("a credential that works");
     bench.api().fail_next(1, &Fault::Malformed);
     let told = told(bench.present(&ours()).await);
     assert_eq!(told.kind, ErrorKind::Upstream, "{told}");

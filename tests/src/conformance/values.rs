@@ -1,11 +1,11 @@
 //! Values are published and removed, and nothing else is touched.
 #![expect(missing_docs, reason = "the name of a case says what it holds a provider to")]
 
-use acmite::plugin::provider::Published;
+use acmite::plugin::provider::{Published, Settlement};
 use acmite::plugin::wire::TxtRecord;
 
 use crate::conformance::adapters::Adapter;
-use crate::conformance::bench::{Bench, record};
+use crate::conformance::bench::{Bench, record, zone};
 
 const NAME: &str = "_acme-challenge.example.test";
 const ZONE: &str = "example.test";
@@ -109,4 +109,15 @@ pub async fn a_long_value_with_quotes_and_backslashes_stays_as_it_is(adapter: &A
     bench.cleanup(&records, &published).await.expect("removed");
     assert_eq!(bench.txt(ZONE, NAME), ["foreign"]);
     assert!(bench.txt(ZONE, "_acme-challenge.q.example.test").is_empty());
+}
+
+/// For APIs that tell when their name servers have it; the mocks say so at the second look.
+pub async fn publishing_is_pending_and_then_settled(adapter: &Adapter) {
+    let Some(bench) = Bench::start(adapter).await else { return };
+    let (apex, records) = (zone(ZONE), apex_and_wildcard());
+    let published = bench.present(&records).await.expect("published");
+    let settled = || bench.provider.settled(&apex, &records, &published);
+    let first = settled().await.expect("an answer");
+    assert!(matches!(first, Settlement::Pending(pause) if !pause.is_zero()), "{first:?}");
+    assert_eq!(settled().await.expect("an answer"), Settlement::Done);
 }

@@ -1,7 +1,10 @@
 //! Mock provider APIs over the lab's zones; they check what they are sent.
 
+mod azure;
 mod cloudflare;
+mod digitalocean;
 mod dnspod;
+mod hetzner;
 mod keyed_hash;
 mod ovh;
 mod porkbun;
@@ -11,8 +14,11 @@ mod server;
 mod sigv4;
 mod text;
 
+pub use azure::{AZURE_CLIENT, AZURE_GROUP, AZURE_SUBSCRIPTION, AZURE_TENANT, azure};
 pub use cloudflare::{CloudflareToken, cloudflare};
+pub use digitalocean::digitalocean;
 pub use dnspod::{DNSPOD_KEY_ID, dnspod};
+pub use hetzner::hetzner;
 pub use ovh::{OVH_APPLICATION_KEY, OVH_CONSUMER_KEY, ovh};
 pub use porkbun::{PORKBUN_KEY, porkbun};
 pub use powerdns::powerdns;

@@ -4,7 +4,7 @@ use super::kit::{NAME, ask_for, call, only_reads_may_check};
 use super::*;
 
 const ROUTE53: &str = include_str!("../../../../../plugins/route53/plugin.toml");
-const AZURE: &str = include_str!("../../fixtures/azure.toml");
+const AZURE: &str = include_str!("../../../../../plugins/azure/plugin.toml");
 const GOOGLE: &str = include_str!("../../fixtures/google.toml");
 
 const SPELLED: &str = "_acme-challenge.example.com.";
@@ -192,11 +192,11 @@ fn a_reply_that_is_no_list_shows_no_empty_set() {
 }
 
 fn azure_set(name: &str) -> GuestRequest {
-    ask_for("set").path("group", "g").path("zone", "example.com").path("name", name)
+    ask_for("set").path("zone", "example.com").path("name", name)
 }
 
 fn azure_put(body: &str) -> GuestRequest {
-    ask_for("put").path("group", "g").path("zone", "example.com").path("name", "_acme-challenge").body(body)
+    ask_for("put").path("zone", "example.com").path("name", "_acme-challenge").body(body)
 }
 
 fn azure(phase: Phase) -> Guard {
@@ -215,8 +215,10 @@ const AZURE_BOTH: &str = r#"{"properties":{"TTL":60,"TXTRecords":[{"value":["for
 fn azure_puts_a_set_with_all_it_had() {
     let guard = azure(Phase::Present);
     let put = azure_put(AZURE_BOTH);
-    assert_eq!(guard.says(&put.clone().header("If-Match", "e")), "admitted");
-    let delete = ask_for("delete").path("group", "g").path("zone", "example.com").path("name", "_acme-challenge");
+    assert_eq!(guard.says(&put.clone().header("If-None-Match", "*")), "admitted");
+    let patch = GuestRequest { endpoint: "patch".into(), ..put.clone() };
+    assert_eq!(guard.says(&patch.clone().header("If-Match", "e")), "admitted");
+    let delete = ask_for("delete").path("zone", "example.com").path("name", "_acme-challenge");
     let at = |path: &[(&str, &str)]| {
         let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         GuestRequest { path: path.iter().map(pair).collect(), ..put.clone() }
@@ -230,9 +232,10 @@ fn azure_puts_a_set_with_all_it_had() {
         (put.with("\"TTL\"", "\"targetResource\""), "not listed"),
         (put.with("\"TTL\":60", "\"TTL\":300"), "attribute"),
         (delete, "removes a value"),
-        (at(&[("group", "other"), ("zone", "example.com"), ("name", "_acme-challenge")]), "must be read"),
-        (at(&[("group", "g"), ("zone", "example.com"), ("name", "www")]), "must be read"),
-        (at(&[("group", "g"), ("zone", "example.org"), ("name", "_acme-challenge")]), "not shown"),
+        (patch.with("ours", "theirs"), "not one of this call"),
+        (patch.with(r#"{"value":["for","eign"]},"#, ""), "removes a value"),
+        (at(&[("zone", "example.com"), ("name", "www")]), "must be read"),
+        (at(&[("zone", "example.org"), ("name", "_acme-challenge")]), "not shown"),
     ]);
     only_reads_may_check(azure, &put);
 }
