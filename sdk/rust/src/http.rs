@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::bindings::acmite::provider::http as wit;
 use crate::error::{error, kind_of};
+use crate::xml::{self, Element};
 use crate::{Error, ErrorKind, Pair, Part, host};
 
 /// A request to one endpoint.
@@ -89,6 +90,16 @@ impl Request {
         self
     }
 
+    /// The query as it stands, for a signature over it.
+    pub(crate) fn query_pairs(&self) -> &[Pair] {
+        &self.wire.query
+    }
+
+    /// The body as it stands, for a signature over it.
+    pub(crate) fn body_bytes(&self) -> &[u8] {
+        self.wire.body.as_deref().unwrap_or_default()
+    }
+
     /// Sends it; any status is a reply.
     pub fn send(self) -> Result<Reply, Error> {
         if let Some(fault) = self.fault {
@@ -100,7 +111,7 @@ impl Request {
 }
 
 /// All but A-Z a-z 0-9 - . _ ~ as %XX (RFC 3986 section 2.3), as the host encodes too.
-fn percent(text: &str) -> String {
+pub(crate) fn percent(text: &str) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = String::with_capacity(text.len());
     for &byte in text.as_bytes() {
@@ -184,6 +195,15 @@ impl Reply {
         })
     }
 
+    /// The body of a 2xx as XML.
+    pub fn xml(self) -> Result<Element, Error> {
+        let reply = self.ok()?;
+        xml::parse(&reply.text()).ok_or_else(|| {
+            let message = format!("{}: the reply is not well-formed XML", reply.endpoint);
+            Error { status: Some(reply.wire.status), ..error(ErrorKind::Upstream, message) }
+        })
+    }
+
     /// The error that the status stands for, with the API's words and its Retry-After in seconds.
     pub fn error(&self) -> Error {
         let status = self.wire.status;
@@ -247,6 +267,13 @@ mod tests {
         let error = reply(200, "<html>").json::<serde_json::Value>().expect_err("an error");
         assert_eq!(error.kind, ErrorKind::Upstream);
         assert_eq!(reply(200, "[1]").json::<Vec<u8>>().expect("a list"), [1]);
+    }
+
+    #[test]
+    fn a_2xx_that_is_not_xml_is_the_apis_fault() {
+        assert_eq!(reply(200, "{}").xml().expect_err("an error").kind, ErrorKind::Upstream);
+        assert_eq!(reply(404, "<a/>").xml().expect_err("an error").kind, ErrorKind::ZoneNotFound);
+        assert_eq!(reply(200, "<a>b</a>").xml().expect("an element").text, "b");
     }
 
     #[test]

@@ -76,9 +76,11 @@ mod error;
 mod host;
 pub mod http;
 pub mod secret;
+pub mod sign;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod txt;
+pub mod xml;
 pub mod zone;
 
 pub use bindings::acmite::provider::log::Level;

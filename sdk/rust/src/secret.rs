@@ -138,6 +138,20 @@ mod tests {
     }
 
     #[test]
+    fn with_its_value_given_a_secret_is_computed_and_shown_where_it_is_injected() {
+        let hex = "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8";
+        let script =
+            Recording::new().secret_value("api_secret", "key").reply("records", 200, "").inject("header:sig", hex);
+        script.run(|| {
+            let key = credential("api_secret").expect("a credential");
+            let data = parts!["The quick brown fox ", &b"jumps over the lazy dog"[..]];
+            let mac = hmac(Hash::Sha256, &parts![key], &data).expect("a mac");
+            let hex = encode(Encoding::Hex, &parts![mac]).expect("an encoding");
+            http::request("records").inject("header:sig", &parts![hex]).send().expect("a reply");
+        });
+    }
+
+    #[test]
     fn a_missing_credential_is_the_users_to_set() {
         let told = Recording::new().run(|| credential("api_secret")).result.expect_err("a fault");
         assert_eq!(told.kind, ErrorKind::Misconfigured);

@@ -15,6 +15,7 @@
 //! assert_eq!(ran.result.expect("a reply")["zones"][0], "example.com");
 //! ```
 
+mod compute;
 mod recording;
 mod script;
 

@@ -11,7 +11,7 @@ use crate::{Context, Pair, Txt};
 #[derive(Debug, Default)]
 pub struct Recording {
     steps: VecDeque<Step>,
-    secrets: Vec<String>,
+    secrets: Vec<(String, Option<Vec<u8>>)>,
 }
 
 /// What came of a run.
@@ -76,7 +76,7 @@ impl Recording {
         self.last(|step| step.body = Body::Exact(text.to_owned()))
     }
 
-    /// The last request injects this at a sink; a secret is its number: "Signature=#3".
+    /// The last request injects this at a sink; a secret of unknown value is its number: "Signature=#3".
     pub fn inject(self, place: &str, text: &str) -> Self {
         self.last(|step| step.inject.push(pair(place, text)))
     }
@@ -102,7 +102,13 @@ impl Recording {
 
     /// There is a secret field, or a captured secret, of this name.
     pub fn secret(mut self, name: &str) -> Self {
-        self.secrets.push(name.to_owned());
+        self.secrets.push((name.to_owned(), None));
+        self
+    }
+
+    /// The same with its value, so that what is made of it is computed, and compared as it is where it is injected.
+    pub fn secret_value(mut self, name: &str, value: &str) -> Self {
+        self.secrets.push((name.to_owned(), Some(value.into())));
         self
     }
 

@@ -39,21 +39,37 @@ pub(super) enum Body {
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) steps: VecDeque<Step>,
-    secrets: Vec<String>,
-    last_secret: u32,
+    secrets: Vec<(String, Option<Vec<u8>>)>,
+    /// What each secret is, by its number less one, where it is known.
+    values: Vec<Option<Vec<u8>>>,
     pub(super) secret_calls: Vec<String>,
     pub(super) log: Vec<String>,
 }
 
 impl Script {
-    pub(super) fn new(steps: VecDeque<Step>, secrets: Vec<String>) -> Self {
-        Self { steps, secrets, last_secret: 0, secret_calls: Vec::new(), log: Vec::new() }
+    pub(super) fn new(steps: VecDeque<Step>, secrets: Vec<(String, Option<Vec<u8>>)>) -> Self {
+        Self { steps, secrets, values: Vec::new(), secret_calls: Vec::new(), log: Vec::new() }
     }
 
-    fn secret_call(&mut self, call: &str) -> u32 {
-        self.last_secret += 1;
-        self.secret_calls.push(format!("{call} -> #{}", self.last_secret));
-        self.last_secret
+    fn secret_call(&mut self, call: &str, value: Option<Vec<u8>>) -> u32 {
+        self.values.push(value);
+        let number = u32::try_from(self.values.len()).expect("a test makes few secrets");
+        self.secret_calls.push(format!("{call} -> #{number}"));
+        number
+    }
+
+    /// A secret by its number: `None` if there is none, `Some(None)` if its value is unknown.
+    fn secret(&self, number: u32) -> Option<&Option<Vec<u8>>> {
+        self.values.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
+    fn joined(&self, parts: &[Part]) -> Option<Vec<u8>> {
+        let bytes = |part: &Part| match part {
+            Part::Text(text) => Some(text.clone().into_bytes()),
+            Part::Bytes(bytes) => Some(bytes.clone()),
+            Part::Secret(number) => self.secret(*number)?.clone(),
+        };
+        parts.iter().map(bytes).collect::<Option<Vec<_>>>().map(|all| all.concat())
     }
 }
 
@@ -134,7 +150,12 @@ fn shown(pairs: &[Pair]) -> Vec<String> {
 }
 
 fn injected(injection: &wit::Injection) -> Pair {
-    Pair { name: injection.place.clone(), value: texts(&injection.value).concat() }
+    let known = |part: &Part| playing(|script| script.joined(std::slice::from_ref(part)));
+    let text = |part: &Part| match (part, known(part)) {
+        (Part::Secret(_), Some(value)) => String::from_utf8_lossy(&value).into_owned(),
+        _ => texts(std::slice::from_ref(part)).concat(),
+    };
+    Pair { name: injection.place.clone(), value: injection.value.iter().map(text).collect() }
 }
 
 fn texts(parts: &[Part]) -> Vec<String> {
@@ -149,10 +170,11 @@ fn texts(parts: &[Part]) -> Vec<String> {
 
 /// What stands in for the imports of `wit/`.
 pub(crate) mod host {
-    use super::{Step, next, playing, texts, wit};
+    use super::{Script, Step, next, playing, texts, wit};
     use crate::Level;
     use crate::bindings::acmite::provider::dns_update::UpdateError;
     use crate::bindings::acmite::provider::secrets::{Encoding, Fault, Hash, Signing};
+    use crate::testing::compute;
     use crate::{Part, Txt};
 
     pub(crate) fn send(request: &wit::Request) -> Result<wit::Reply, wit::SendError> {
@@ -189,39 +211,45 @@ pub(crate) mod host {
     }
 
     pub(crate) fn credential(name: &str) -> Result<u32, Fault> {
-        playing(|script| match script.secrets.iter().any(|known| known == name) {
-            true => Ok(script.secret_call(&format!("credential({name})"))),
-            false => Err(Fault::UnknownCredential),
+        playing(|script| match script.secrets.iter().find(|(known, _)| known == name).cloned() {
+            Some((_, value)) => Ok(script.secret_call(&format!("credential({name})"), value)),
+            None => Err(Fault::UnknownCredential),
         })
     }
 
     pub(crate) fn encode(encoding: Encoding, parts: &[Part]) -> Result<u32, Fault> {
-        call(format!("encode({}, {})", word(encoding), texts(parts).join(" ")), parts)
+        let shown = format!("encode({}, {})", word(encoding), texts(parts).join(" "));
+        call(shown, parts, |script| Some(compute::encoded(encoding, script.joined(parts)?)))
     }
 
     pub(crate) fn digest(hash: Hash, parts: &[Part]) -> Result<u32, Fault> {
-        call(format!("digest({}, {})", word(hash), texts(parts).join(" ")), parts)
+        let shown = format!("digest({}, {})", word(hash), texts(parts).join(" "));
+        call(shown, parts, |script| compute::digest(hash, &script.joined(parts)?))
     }
 
     pub(crate) fn hmac(hash: Hash, key: &[Part], data: &[Part]) -> Result<u32, Fault> {
         let (shown_key, shown_data) = (texts(key).join(" "), texts(data).join(" "));
-        call(format!("hmac({}, {shown_key}, {shown_data})", word(hash)), &[key, data].concat())
+        let shown = format!("hmac({}, {shown_key}, {shown_data})", word(hash));
+        call(shown, &[key, data].concat(), |script| compute::hmac(hash, &script.joined(key)?, &script.joined(data)?))
     }
 
     pub(crate) fn sign(algorithm: Signing, key: u32, data: &[Part]) -> Result<u32, Fault> {
         let shown = format!("sign({}, #{key}, {})", word(algorithm), texts(data).join(" "));
-        call(shown, &[&[Part::Secret(key)], data].concat())
+        call(shown, &[&[Part::Secret(key)], data].concat(), |_| None)
     }
 
     pub(crate) fn totp(key: u32) -> Result<u32, Fault> {
-        call(format!("totp(#{key})"), &[Part::Secret(key)])
+        call(format!("totp(#{key})"), &[Part::Secret(key)], |_| None)
     }
 
-    fn call(shown: String, parts: &[Part]) -> Result<u32, Fault> {
+    fn call(shown: String, parts: &[Part], value: impl FnOnce(&Script) -> Option<Vec<u8>>) -> Result<u32, Fault> {
         playing(|script| {
-            let unknown =
-                |part: &Part| matches!(part, Part::Secret(number) if *number == 0 || *number > script.last_secret);
-            if parts.iter().any(unknown) { Err(Fault::UnknownSecret) } else { Ok(script.secret_call(&shown)) }
+            let unknown = |part: &Part| matches!(part, Part::Secret(number) if script.secret(*number).is_none());
+            if parts.iter().any(unknown) {
+                return Err(Fault::UnknownSecret);
+            }
+            let value = value(script);
+            Ok(script.secret_call(&shown, value))
         })
     }
 
