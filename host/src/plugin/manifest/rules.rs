@@ -229,7 +229,7 @@ mod tests {
 
     const INWX: &str = include_str!("../fixtures/inwx.toml");
     const GOOGLE: &str = include_str!("../fixtures/google.toml");
-    const NAMECHEAP: &str = include_str!("../fixtures/namecheap.toml");
+    const NAMECHEAP: &str = include_str!("../../../../plugins/namecheap/plugin.toml");
 
     fn refused(manifest: &str, from: &str, to: &str) -> String {
         assert!(manifest.contains(from), "{from}");
