@@ -68,3 +68,8 @@ mod rfc2136_bind {
 mod rfc2136_knot {
     for_all!(rfc2136_knot);
 }
+
+mod namecheap {
+    for_all!(namecheap);
+    for_mocks!(namecheap);
+}

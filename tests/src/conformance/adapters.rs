@@ -115,6 +115,26 @@ fn rfc2136(start: fn(&[Zone]) -> Option<NameServer>) -> Adapter {
     }
 }
 
+/// Namecheap: one read, one write, and one read that sees what became of it.
+pub fn namecheap() -> Adapter {
+    Adapter {
+        plugin: "namecheap",
+        settings: |_| {
+            let user = ("api_user", api::NAMECHEAP_USER.to_owned());
+            vec![user, ("client_ip", api::NAMECHEAP_CLIENT_IP.to_owned())]
+        },
+        secrets: |key| vec![("api_key", key.to_owned())],
+        credential: "key-of-the-suite",
+        wrong_credential: "key-of-another",
+        most: Most { present: 3, cleanup: 3 },
+        back: Back::Mock {
+            rules: |store, key| Box::new(api::namecheap(store, key)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
 fn zone_files(zones: &[Zone]) -> Vec<(String, Vec<String>)> {
     let line = |(name, kind, value): (String, &str, String)| match kind {
         "TXT" => format!("{name}. IN TXT \"{value}\""),
