@@ -1,4 +1,5 @@
-//! Proving names by dns-01: publish, wait, answer, withdraw; zones side by side.
+//! Proving names by dns-01: publish, wait, answer, withdraw; zones side by side, in rounds where a name holds too few
+//! values for all at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,11 +11,13 @@ use tokio::time::{Instant, timeout_at};
 use super::event::Event;
 use super::proof::{AnswerError, ChoiceError, Chosen, answer};
 use super::retry::until_settled;
+use super::rounds::rounds;
 use super::session::{Instance, Session, SourceError};
 use crate::acme::AccountHandle;
 use crate::backoff::Backoff;
 use crate::dns::{Expectation, PropagationError, PropagationOptions, Target, Zone, ZoneError};
 use crate::name::{DnsName, Host};
+use crate::plugin::manifest::Semantics;
 use crate::plugin::provider::{CallError, Published, Settlement};
 use crate::plugin::wire::TxtRecord;
 use crate::store::journal::{Entry, HeldEntry, Journal, JournalError};
@@ -38,7 +41,12 @@ pub(super) async fn prove(
     certificate: &str,
 ) -> Result<(), Dns01Error> {
     let batches = plan(session, account, proofs).await?;
-    let proofs = batches.iter().map(|batch| ZoneProof { session, account, options, certificate, batch }.run());
+    let proofs = batches.into_iter().map(|batch| async move {
+        for batch in &batch.in_rounds() {
+            ZoneProof { session, account, options, certificate, batch }.run().await?;
+        }
+        Ok(())
+    });
     let failures: Vec<ZoneFailure> = join_all(proofs).await.into_iter().filter_map(Result::err).collect();
     if failures.is_empty() { Ok(()) } else { Err(Dns01Error::Zones { failures }) }
 }
@@ -49,6 +57,21 @@ struct Batch<'a> {
     instance: Arc<Instance>,
     records: Vec<TxtRecord>,
     proofs: Vec<Chosen<'a>>,
+}
+
+impl Batch<'_> {
+    /// As much at once as the provider holds at a name; what comes later is proven when the earlier is withdrawn.
+    fn in_rounds(self) -> Vec<Self> {
+        let Semantics::Slots(most) = self.instance.provider.manifest().semantics else { return vec![self] };
+        let names: Vec<&DnsName> = self.records.iter().map(|record| &record.name).collect();
+        let round = |positions: Vec<usize>| Self {
+            zone: self.zone.clone(),
+            instance: Arc::clone(&self.instance),
+            records: positions.iter().map(|&at| self.records[at].clone()).collect(),
+            proofs: positions.iter().map(|&at| self.proofs[at]).collect(),
+        };
+        rounds(&names, most.into()).into_iter().map(round).collect()
+    }
 }
 
 async fn plan<'a>(

@@ -14,6 +14,8 @@ pub mod method;
 
 pub mod proof;
 
+mod rounds;
+
 pub mod dns01;
 
 pub mod http01;
