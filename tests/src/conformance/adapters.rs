@@ -135,6 +135,24 @@ pub fn namecheap() -> Adapter {
     }
 }
 
+/// DuckDNS: one request a name. Its names are those of duckdns.org with one value each, and it shows none of them, so
+/// that it is put through the cases of `slots` in the place of all others.
+pub fn duckdns() -> Adapter {
+    Adapter {
+        plugin: "duckdns",
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("token", token.to_owned())],
+        credential: "token-of-the-suite",
+        wrong_credential: "token-of-another",
+        most: Most { present: 3, cleanup: 3 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::duckdns(store, token, &["me", "www", "my"])),
+            origin: Some("api"),
+            writes: |_| true,
+        },
+    }
+}
+
 fn zone_files(zones: &[Zone]) -> Vec<(String, Vec<String>)> {
     let line = |(name, kind, value): (String, &str, String)| match kind {
         "TXT" => format!("{name}. IN TXT \"{value}\""),

@@ -8,5 +8,6 @@ pub mod bench;
 pub mod check;
 pub mod counter;
 pub mod faults;
+pub mod slots;
 pub mod values;
 pub mod zones;

@@ -52,7 +52,7 @@ impl Request {
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// The body; `Null` is none, a string is XML as it stands.
+    /// The body; `Null` is none, a string is XML or other text as it stands.
     pub body: Value,
 }
 
