@@ -82,3 +82,8 @@ mod duckdns {
             a_publication_that_failed_is_completed_by_the_next_and_removed;
     }
 }
+
+mod google {
+    for_all!(google);
+    for_mocks!(google);
+}

@@ -44,7 +44,7 @@ pub enum Back {
     Mock {
         /// The API's rules over zones, for one credential.
         rules: fn(Store, String) -> Rules,
-        /// The origin that is fixed in the manifest; `None` if a setting names the server.
+        /// The origins that are fixed in the manifest, with commas between; `None` if a setting names the server.
         origin: Option<&'static str>,
         /// Whether a request writes.
         writes: fn(&Request) -> bool,
@@ -149,6 +149,26 @@ pub fn duckdns() -> Adapter {
             rules: |store, token| Box::new(api::duckdns(store, token, &["me", "www", "my"])),
             origin: Some("api"),
             writes: |_| true,
+        },
+    }
+}
+
+/// Google: a token, the zone, one read a name, one change; the token serves the whole run.
+pub fn google() -> Adapter {
+    Adapter {
+        plugin: "google",
+        settings: |_| {
+            let project = ("project", api::GOOGLE_PROJECT.to_owned());
+            vec![("client_email", api::GOOGLE_EMAIL.to_owned()), project]
+        },
+        secrets: |key| vec![("service_account", "{}".to_owned()), ("private_key", key.to_owned())],
+        credential: include_str!("keys/google.pem"),
+        wrong_credential: include_str!("keys/google-other.pem"),
+        most: Most { present: 53, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, key| Box::new(api::google(store, key)),
+            origin: Some("login,api"),
+            writes: |request| request.method != "GET" && request.path != "/token",
         },
     }
 }

@@ -83,8 +83,9 @@ impl Bench {
                 let api = MockApi::start(rules).await.expect("a mock that starts");
                 writes = *writing;
                 let url = api.base_url();
-                let text = origin.map(|origin| format!("{}.{origin}={url}", adapter.plugin));
-                (Peer::Mock { api, store }, url, text.unwrap_or_default())
+                let origins = origin.iter().flat_map(|origins| origins.split(','));
+                let led: Vec<_> = origins.map(|origin| format!("{}.{origin}={url}", adapter.plugin)).collect();
+                (Peer::Mock { api, store }, url, led.join(","))
             }
             Back::NameServer(start) => {
                 let server = start(zones)?;

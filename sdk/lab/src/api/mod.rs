@@ -2,6 +2,7 @@
 
 mod cloudflare;
 mod duckdns;
+mod google;
 mod namecheap;
 mod powerdns;
 mod server;
@@ -9,6 +10,7 @@ mod text;
 
 pub use cloudflare::{CloudflareToken, cloudflare};
 pub use duckdns::duckdns;
+pub use google::{GOOGLE_EMAIL, GOOGLE_PROJECT, google};
 pub use namecheap::{NAMECHEAP_CLIENT_IP, NAMECHEAP_USER, namecheap};
 pub use powerdns::powerdns;
 pub use server::{Fault, MockApi, Reply, Request, RequestLog};
