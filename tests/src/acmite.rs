@@ -187,6 +187,11 @@ fn events(stdout: &str) -> Vec<Value> {
     stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
+/// The binary, for what is run by its path.
+pub fn program() -> PathBuf {
+    binary().to_owned()
+}
+
 /// Where the binary is: what `ACMITE_BIN` says, else it is built, once in a test process.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();

@@ -25,3 +25,5 @@ pub mod acmite;
 pub mod scene;
 
 pub mod conformance;
+
+pub mod hostile;

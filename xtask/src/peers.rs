@@ -58,7 +58,7 @@ pub(crate) fn ensure() -> Result<(), StepError> {
         match peer.path() {
             Some(path) => println!("peer {:<16} {}  ({})", peer.name, path.display(), peer.version_of(&path)),
             None => {
-                println!("peer {:<16} MISSING: no {}; {}", peer.name, peer.purpose, peer.remedy());
+                println!("peer {:<16} MISSING ({}); {}", peer.name, peer.purpose, peer.remedy());
                 absent.push(peer.name);
             }
         }

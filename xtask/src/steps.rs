@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use crate::demo::DemoError;
-use crate::hygiene::HygieneError;
+use crate::demo::{self, DemoError};
+use crate::hygiene::{self, HygieneError};
 use crate::peers::{self, PeersError};
 use crate::plugins::{self, PluginsError};
 
@@ -15,6 +15,7 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
     if !quick {
         peers::ensure()?;
     }
+    hygiene::check()?;
     cargo("format", &["fmt", "--all", "--check"])?;
     plugins::build()?;
     cargo("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
@@ -30,7 +31,8 @@ pub(crate) fn test(quick: bool) -> Result<(), StepError> {
     cargo("format of the plugins", &[&["fmt", "--all", "--check"][..], &plugins].concat())?;
     let lints = ["--workspace", "--all-targets", "--", "-D", "warnings"];
     cargo("clippy of the plugins", &[&["clippy", "--locked"][..], &plugins, &lints].concat())?;
-    cargo("tests of the plugins", &[&["test", "--locked", "--workspace"][..], &plugins].concat())
+    cargo("tests of the plugins", &[&["test", "--locked", "--workspace"][..], &plugins].concat())?;
+    if quick { Ok(()) } else { demo::run() }
 }
 
 /// Builds the release with all providers in it.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::BASE64URL_NOPAD;
+use aws_lc_rs::digest;
+use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use super::certificate::{CertificateChain, alternates};
 use super::challenge::{Challenge, Token};
 use super::directory::Directory;
 use super::http::{AcmeError, Http, HttpOptions, Reply};
-use super::jws::{AccountKey, Signer};
+use super::jws::{AccountKey, Signer, key_change};
 use super::order::{Order, OrderOptions, OrderStatus};
 use crate::backoff::Backoff;
 use crate::name::CertName;
@@ -32,7 +33,7 @@ impl AcmeClient {
     /// Reads the directory.
     pub async fn connect(directory_url: &Url, options: HttpOptions) -> Result<Self, AcmeError> {
         let http = Http::new(&options)?;
-        let directory = http.fetch(directory_url.as_str(), soon()).await?.json()?;
+        let directory = http.fetch(directory_url.as_str(), Instant::now() + DIRECTORY_PERIOD).await?.json()?;
         Ok(Self { http: Arc::new(http), directory: Arc::new(directory) })
     }
 
@@ -90,6 +91,38 @@ impl AccountHandle {
     /// The account's URL.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The account as the CA knows it.
+    pub async fn account(&self) -> Result<Account, AcmeError> {
+        Ok(Account { url: self.url.clone(), ..self.post(&self.url, None, soon()).await?.json()? })
+    }
+
+    /// Replaces the contacts, `mailto:` URLs (RFC 8555 section 7.3.2).
+    pub async fn update_contacts(&self, contacts: &[String]) -> Result<Account, AcmeError> {
+        let reply = self.post(&self.url, Some(&json!({"contact": contacts})), soon()).await?;
+        Ok(Account { url: self.url.clone(), ..reply.json()? })
+    }
+
+    /// Ends the account for good (RFC 8555 section 7.3.6).
+    pub async fn deactivate(&self) -> Result<(), AcmeError> {
+        self.post(&self.url, Some(&json!({"status": "deactivated"})), soon()).await?;
+        Ok(())
+    }
+
+    /// Changes the account's key (RFC 8555 section 7.3.5); store the new one before.
+    pub async fn change_key(&self, new: &AccountKey) -> Result<(), AcmeError> {
+        let url = self.client.directory.key_change.as_ref();
+        let url = url.ok_or(AcmeError::NotOffered { what: "a change of the account's key" })?;
+        let payload = key_change(&self.key, new, &self.url, url).map_err(AcmeError::Key)?;
+        self.post(url, Some(&payload), soon()).await?;
+        Ok(())
+    }
+
+    /// The first label of the account's own challenge records: `_` and base32 of the first 10 bytes of SHA-256 of the
+    /// account's URL (draft-ietf-acme-dns-account-label section 3.2, as Pebble 2.10.1 has it).
+    pub fn dns_label(&self) -> String {
+        dns_label(&self.url)
     }
 
     /// Orders a certificate.
@@ -241,11 +274,18 @@ impl AccountHandle {
 
 const FIRST_POLL: Duration = Duration::from_millis(150);
 const LONGEST_POLL: Duration = Duration::from_secs(10);
+/// For the first request: whoever mistyped the URL should not wait long.
+const DIRECTORY_PERIOD: Duration = Duration::from_secs(20);
 /// For a request and its retries, where the caller names no deadline.
 const REQUEST_PERIOD: Duration = Duration::from_secs(90);
 
 fn soon() -> Instant {
     Instant::now() + REQUEST_PERIOD
+}
+
+fn dns_label(account_url: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, account_url.as_bytes());
+    format!("_{}", BASE32_NOPAD.encode(&digest.as_ref()[..10]).to_lowercase())
 }
 
 fn revocation(der: &[u8], reason: Option<u8>) -> Value {
@@ -254,4 +294,15 @@ fn revocation(der: &[u8], reason: Option<u8>) -> Value {
         payload["reason"] = json!(reason);
     }
     payload
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_accounts_label_is_that_of_the_draft() {
+        // The example of draft-ietf-acme-dns-account-label-02 section 3.2.
+        assert_eq!(dns_label("https://example.com/acme/acct/ExampleAccount"), "_ujmmovf2vn55tgye");
+    }
 }

@@ -16,6 +16,9 @@ pub struct Directory {
     pub new_order: String,
     /// Where certificates are revoked.
     pub revoke_cert: String,
+    /// Where an account's key is changed.
+    #[serde(default)]
+    pub key_change: Option<String>,
     /// Where renewal information is had (RFC 9773).
     #[serde(default)]
     pub renewal_info: Option<String>,

@@ -1,6 +1,7 @@
 //! Account keys and signed request bodies (RFC 7515, RFC 7638, RFC 8555 section 6.2).
 
 use std::fmt;
+use std::str::FromStr;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair as _};
@@ -18,7 +19,7 @@ pub struct AccountKey {
     pkcs8: Zeroizing<Vec<u8>>,
 }
 
-enum Pair {
+pub(super) enum Pair {
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
     Rsa(rsa::KeyPair),
@@ -32,6 +33,18 @@ pub enum AccountKeyType {
     P256,
     /// ES384.
     P384,
+}
+
+impl FromStr for AccountKeyType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "p256" => Ok(Self::P256),
+            "p384" => Ok(Self::P384),
+            _ => Err("give p256 or p384".to_owned()),
+        }
+    }
 }
 
 impl AccountKey {
@@ -51,13 +64,21 @@ impl AccountKey {
         Self::from_pkcs8(der.secret_pkcs8_der())
     }
 
-    fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
+    pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
         let p256 = EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Pair::P256);
         let pair = p256
             .or_else(|_| EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, der).map(Pair::P384))
             .or_else(|_| rsa::KeyPair::from_pkcs8(der).map(Pair::Rsa))
             .map_err(|_| KeyError::Unsupported)?;
         Ok(Self { pair, pkcs8: Zeroizing::new(der.to_vec()) })
+    }
+
+    pub(super) fn pair(&self) -> &Pair {
+        &self.pair
+    }
+
+    pub(super) fn pkcs8(&self) -> &[u8] {
+        &self.pkcs8
     }
 
     /// The private key as PKCS#8 PEM.
@@ -133,7 +154,7 @@ impl AccountKey {
     }
 }
 
-const PEM_LINE_CHARS: usize = 64;
+pub(super) const PEM_LINE_CHARS: usize = 64;
 
 impl fmt::Debug for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,6 +191,13 @@ pub(super) fn external_binding(key: &AccountKey, kid: &str, mac_key: &[u8], url:
     flatten(&protected, &key.jwk().to_string(), |input| Ok(hmac::sign(&mac_key, input).as_ref().to_vec()))
 }
 
+/// The payload that changes an account's key, signed by the new one (RFC 8555 section 7.3.5).
+pub(super) fn key_change(old: &AccountKey, new: &AccountKey, account: &str, url: &str) -> Result<Value, KeyError> {
+    let protected = json!({"alg": new.algorithm(), "jwk": new.jwk(), "url": url});
+    let payload = json!({"account": account, "oldKey": old.jwk()});
+    flatten(&protected, &payload.to_string(), |input| new.sign(input))
+}
+
 fn flatten(
     protected: &Value,
     payload: &str,
@@ -204,6 +232,9 @@ pub enum KeyError {
     /// No private key block.
     #[error("the text holds no unencrypted PKCS#8 private key; convert it with `openssl pkcs8 -topk8 -nocrypt`")]
     NotPem,
+    /// No JWK of a private key.
+    #[error("the text is no JWK of a private key; give the file that the other client keeps the account's key in")]
+    NotJwk,
     /// Another algorithm.
     #[error("the key is neither P-256, P-384 nor RSA of at least 2048 bits; use a key of one of these types")]
     Unsupported,

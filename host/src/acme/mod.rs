@@ -7,6 +7,8 @@ pub mod problem;
 
 pub mod jws;
 
+pub mod jwk;
+
 pub mod http;
 
 pub mod directory;

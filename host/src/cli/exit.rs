@@ -8,12 +8,15 @@ use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
 use crate::flow::{
     AccountUseError, AnswerError, ChoiceError, ConnectError, Dns01Error, FinishError, Http01Error, IssueError,
-    LeftoversError, MethodError, ProofError, RenewError, RevokeError, TlsAlpn01Error, ZoneFault,
+    LeftoversError, MethodError, PersistError, PersistProofError, PlanError, ProofError, RenewError, RevokeError,
+    TlsAlpn01Error, ZoneFailure, ZoneFault,
 };
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
 use crate::plugin::told::ErrorKind;
 use crate::store::StateDirError;
+use crate::store::account::AccountError;
+use crate::store::foreign_account::ForeignAccountError;
 
 /// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +133,8 @@ macro_rules! failures {
 
 failures! {
     StateDirError => Exit::State;
+    AccountError => Exit::State;
+    ForeignAccountError => Exit::Configuration;
     LeftoversError => Exit::State;
     MethodError => Exit::Usage;
     ResolverError => Exit::Dns;
@@ -178,9 +183,7 @@ impl From<RevokeError> for Failure {
         let exit = match &error {
             RevokeError::Ca(error) => acme_exit(error),
             RevokeError::Account(error) => account_exit(error),
-            RevokeError::NotThere { .. } | RevokeError::NoAccount { .. } | RevokeError::NotRemembered { .. } => {
-                Exit::Usage
-            }
+            RevokeError::NotThere { .. } | RevokeError::NotRemembered { .. } => Exit::Usage,
             RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::Key(_) => Exit::State,
             RevokeError::Connect(ConnectError::Ca(error)) => acme_exit(error),
             RevokeError::Connect(ConnectError::Bundle { .. }) => Exit::Configuration,
@@ -200,6 +203,26 @@ impl From<IssueError> for Failure {
         match error.ca() {
             Some(said) => failure.with(said.remedy()),
             None => failure,
+        }
+    }
+}
+
+impl From<PersistError> for Failure {
+    fn from(error: PersistError) -> Self {
+        let failure = Self::of(persist_exit(&error), &error);
+        match &error {
+            PersistError::Ca(source) => failure.with(source.remedy()),
+            _ => failure,
+        }
+    }
+}
+
+impl From<AccountUseError> for Failure {
+    fn from(error: AccountUseError) -> Self {
+        let failure = Self::of(account_exit(&error), &error);
+        match &error {
+            AccountUseError::NotMade(source) => failure.with(source.remedy()),
+            _ => failure,
         }
     }
 }
@@ -226,10 +249,16 @@ fn finish_exit(error: &FinishError) -> Exit {
 
 fn account_exit(error: &AccountUseError) -> Exit {
     match error {
-        AccountUseError::NotMade(source) => acme_exit(source),
-        AccountUseError::TermsNotAgreed { .. } | AccountUseError::NoBinding => Exit::Usage,
+        AccountUseError::NotMade(source)
+        | AccountUseError::NotFound(source)
+        | AccountUseError::KeyNotChanged(source)
+        | AccountUseError::KeyChangeUnknown(source) => acme_exit(source),
+        AccountUseError::TermsNotAgreed { .. } | AccountUseError::NoBinding | AccountUseError::NoAccount { .. } => {
+            Exit::Usage
+        }
         AccountUseError::AccountUrl { .. } => Exit::CaUnreachable,
         AccountUseError::Stored(_) | AccountUseError::NoAccountKey | AccountUseError::AccountKey(_) => Exit::State,
+        AccountUseError::Occupied { .. } => Exit::Usage,
     }
 }
 
@@ -238,6 +267,8 @@ fn proof_exit(error: &ProofError) -> Exit {
         ProofError::Unread(source) => acme_exit(source),
         ProofError::Choice(error) => choice_exit(error),
         ProofError::Dns01(error) => dns01_exit(error),
+        ProofError::Persisted(PersistProofError::Answer(error)) => answer_exit(error),
+        ProofError::Persisted(PersistProofError::Interrupted) => Exit::Interrupted,
         ProofError::Http01(error) => http01_exit(error),
         ProofError::TlsAlpn01(error) => tls_alpn01_exit(error),
         ProofError::Several { failures } => failures.first().map_or(Exit::Failed, proof_exit),
@@ -284,11 +315,31 @@ fn dns01_exit(error: &Dns01Error) -> Exit {
     match error {
         Dns01Error::Choice(error) => choice_exit(error),
         Dns01Error::Address { .. } => Exit::Usage,
-        Dns01Error::NoZone { .. } => Exit::Dns,
-        Dns01Error::NoProvider { .. } => Exit::Configuration,
-        Dns01Error::Interrupted => Exit::Interrupted,
-        Dns01Error::Zones { failures } => failures.first().map_or(Exit::Failed, |one| fault_exit(&one.fault)),
+        Dns01Error::Plan(error) => plan_exit(error),
+        Dns01Error::Zones { failures } => zones_exit(failures),
     }
+}
+
+fn persist_exit(error: &PersistError) -> Exit {
+    match error {
+        PersistError::Ca(error) => acme_exit(error),
+        PersistError::Choice(error) => choice_exit(error),
+        PersistError::NoIssuer { .. } => Exit::CaRefused,
+        PersistError::Plan(error) => plan_exit(error),
+        PersistError::Zones { failures } => zones_exit(failures),
+    }
+}
+
+fn plan_exit(error: &PlanError) -> Exit {
+    match error {
+        PlanError::NoZone { .. } => Exit::Dns,
+        PlanError::NoProvider { .. } => Exit::Configuration,
+        PlanError::Interrupted => Exit::Interrupted,
+    }
+}
+
+fn zones_exit(failures: &[ZoneFailure]) -> Exit {
+    failures.first().map_or(Exit::Failed, |one| fault_exit(&one.fault))
 }
 
 fn fault_exit(fault: &ZoneFault) -> Exit {

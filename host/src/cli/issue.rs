@@ -1,14 +1,11 @@
 //! `acmite issue`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use super::Global;
 use super::challenges::ChallengeArgs;
@@ -16,13 +13,14 @@ use super::exit::{Exit, Failure};
 use super::hook_args::HookArgs;
 use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
-use super::setup::{CaArgs, DnsArgs, absolute, duration, on_signals, open_state};
+use super::publishing::PublishArgs;
+use super::registration::RegistrationArgs;
+use super::setup::{CaArgs, DnsArgs, absolute, on_signals, open_state};
 use crate::acme::AcmeClient;
-use crate::dns::PropagationCheck;
-use crate::flow::{self, AccountSetup, Event, HookRound, IssueRequest, Issued, Session, Standing};
+use crate::flow::{self, Event, HookRound, IssueRequest, Issued, Session, Standing};
 use crate::name::CertName;
 use crate::pki::KeyType;
-use crate::secure_file::{FileLock, LockError, read_private};
+use crate::secure_file::{FileLock, LockError};
 use crate::store::StateDir;
 use crate::store::renewal::{ChallengeRecord, DnsRecord, FormatVersion, Renewal};
 
@@ -48,18 +46,8 @@ pub(super) struct Args {
     /// The certificate's name in the state folder [default: the first name]
     #[arg(long, value_name = "NAME")]
     cert_name: Option<String>,
-    /// Where the CA may write to about the account; may be repeated
-    #[arg(long, value_name = "ADDR")]
-    email: Vec<String>,
-    /// Agree to the CA's terms of service
-    #[arg(long)]
-    agree_tos: bool,
-    /// Key id of an external account binding, from the CA's site
-    #[arg(long, value_name = "KID", requires = "eab_hmac_key_file")]
-    eab_kid: Option<String>,
-    /// File of the binding's MAC key, base64url; must be the owner's alone
-    #[arg(long, value_name = "FILE", requires = "eab_kid")]
-    eab_hmac_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    registration: RegistrationArgs,
     #[command(flatten)]
     challenges: ChallengeArgs,
     #[command(flatten)]
@@ -67,7 +55,7 @@ pub(super) struct Args {
     #[command(flatten)]
     dns: DnsArgs,
     #[command(flatten)]
-    proof: ProofArgs,
+    publishing: PublishArgs,
     /// Type of the certificate's key: p256, p384, rsa2048, rsa3072 or rsa4096
     #[arg(long, value_name = "TYPE", default_value = "p256")]
     key_type: KeyType,
@@ -84,22 +72,9 @@ pub(super) struct Args {
     hooks: HookArgs,
 }
 
-#[derive(clap::Args)]
-struct ProofArgs {
-    /// How long to wait until the name servers show the records, as 90, 90s or 5m
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
-    propagation_timeout: Duration,
-    /// Who must show the records before the CA is told to look: all authoritative servers, the resolvers, or none
-    #[arg(long, value_name = "all|resolver|none", default_value = "all")]
-    propagation_check: PropagationCheck,
-    /// TTL of the records in seconds; a provider may need more
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=3600))]
-    dns_ttl: u32,
-}
-
 pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
     let (certificate, renewal) = recipe(&args)?;
-    let setup = account_setup(&args)?;
+    let setup = args.registration.setup()?;
     let state = open_state(global)?;
     let mut request = IssueRequest::new(&state, &certificate, renewal.clone())
         .map_err(|error| Failure::of(Exit::Configuration, &error))?;
@@ -193,7 +168,8 @@ fn recipe(args: &Args) -> Result<(String, Renewal), Failure> {
     let renewal = Renewal {
         version: FormatVersion,
         names,
-        server: args.ca.server.clone(),
+        server: args.ca.directory()?,
+        account: args.registration.account.clone(),
         ca_bundle: args.ca.ca_bundle.as_deref().map(absolute),
         key_type: args.key_type.to_string(),
         reuse_key: args.reuse_key,
@@ -211,32 +187,10 @@ fn dns(args: &Args) -> DnsRecord {
         credentials: args.providers.credentials.as_deref().map(absolute),
         resolvers: args.dns.resolvers.iter().map(ToString::to_string).collect(),
         zone: args.dns.zone.clone(),
-        propagation_check: args.proof.propagation_check.to_string(),
-        propagation_timeout_seconds: args.proof.propagation_timeout.as_secs(),
-        ttl: args.proof.dns_ttl,
+        propagation_check: args.publishing.propagation_check.to_string(),
+        propagation_timeout_seconds: args.publishing.propagation_timeout.as_secs(),
+        ttl: args.publishing.dns_ttl,
     }
-}
-
-fn account_setup(args: &Args) -> Result<AccountSetup, Failure> {
-    if let Some(wrong) = args.email.iter().find(|email| !email.contains('@') || email.contains(char::is_whitespace)) {
-        return Err(Failure::new(Exit::Usage, format!("{wrong:?} is no e-mail address; give one as me@example.com")));
-    }
-    let contacts = args.email.iter().map(|email| format!("mailto:{email}")).collect();
-    let eab = match (&args.eab_kid, &args.eab_hmac_key_file) {
-        (Some(kid), Some(file)) => Some((kid.clone(), mac_key(file)?)),
-        _ => None,
-    };
-    Ok(AccountSetup { contacts, agree_tos: args.agree_tos, eab })
-}
-
-fn mac_key(file: &std::path::Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let text = read_private(file).map_err(|error| Failure::of(Exit::Configuration, &error))?;
-    let trimmed = text.trim_ascii();
-    let unpadded = trimmed.iter().position(|byte| *byte == b'=').map_or(trimmed, |end| &trimmed[..end]);
-    BASE64URL_NOPAD.decode(unpadded).map(Zeroizing::new).map_err(|_| {
-        let file = file.display();
-        Failure::new(Exit::Configuration, format!("{file} holds no base64url; copy the MAC key as the CA shows it"))
-    })
 }
 
 fn shown(request: &IssueRequest, issued: &Issued) -> (String, serde_json::Value) {

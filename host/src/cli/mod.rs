@@ -10,11 +10,17 @@ pub mod providers;
 
 pub mod challenges;
 
+pub mod registration;
+
+pub mod publishing;
+
 mod hook_args;
 
 mod issue;
 
 mod view;
+
+mod renew_report;
 
 mod renew;
 
@@ -27,6 +33,10 @@ mod revoke;
 mod delete;
 
 mod timer;
+
+mod persist;
+
+mod account;
 
 mod cleanup;
 
@@ -93,6 +103,9 @@ pub enum Progress {
 #[derive(Subcommand)]
 enum Command {
     Issue(Box<issue::Args>),
+    Persist(Box<persist::Args>),
+    #[command(subcommand)]
+    Account(account::Command),
     Renew(renew::Args),
     List(list::Args),
     Show(show::Args),
@@ -118,6 +131,8 @@ impl Cli {
         let printer = std::sync::Arc::new(Printer::new(Mode::of(&self.global)));
         let done = match self.command {
             Command::Issue(args) => issue::run(*args, &self.global, &printer).await,
+            Command::Persist(args) => persist::run(*args, &self.global, &printer).await,
+            Command::Account(command) => account::run(command, &self.global, &printer).await,
             Command::Renew(args) => renew::run(args, &self.global, &printer).await,
             Command::List(args) => list::run(&args, &self.global, &printer),
             Command::Show(args) => show::run(&args, &self.global, &printer),

@@ -92,7 +92,7 @@ impl Printer {
     pub fn result(&self, text: &str, json: &Value) {
         match self.mode {
             Mode::Json => write_out(&json.to_string()),
-            _ => write_out(text.trim_end()),
+            _ => write_out(&visible(text.trim_end())),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::plugin::engine::new_engine;
 use crate::plugin::loader::{LoadError, Loaded, Loader};
 use crate::plugin::overrides::OriginOverrides;
 use crate::plugin::provider::{Provider, ProviderError};
+use crate::plugin::reserved::ReservedError;
 use crate::store::StateDir;
 use crate::store::journal::{Entry, PluginRef};
 use crate::store::plugin_pins::{PinError, PluginPins};
@@ -191,21 +192,22 @@ impl Providers {
     pub fn load(&self, spec: &Spec) -> Result<Loaded, OpenError> {
         let failed = |source| OpenError::NotLoaded { plugin: spec.to_string(), source };
         match spec {
-            Spec::File(path) => self.outsiders.load_file(path).map_err(failed),
+            Spec::File(path) => held(spec, self.outsiders.load_file(path).map_err(failed)?),
             Spec::Id { id, .. } => {
                 if let Some(component) = bundled::component(id) {
                     return self.loader.load(component, id).map_err(failed);
                 }
                 let installed = self.installed.component(id).map_err(|source| OpenError::Pin { source })?;
                 let component = installed.ok_or_else(|| OpenError::Unknown { id: id.clone() })?;
-                self.outsiders.load(&component, id).map_err(failed)
+                held(spec, self.outsiders.load(&component, id).map_err(failed)?)
             }
         }
     }
 
     /// A component that is not installed yet; `path` names it in errors.
     pub fn load_bytes(&self, component: &[u8], path: &Path) -> Result<Loaded, Failure> {
-        Ok(self.outsiders.load(component, &path.display().to_string())?)
+        let loaded = self.outsiders.load(component, &path.display().to_string())?;
+        held(&Spec::File(path.to_owned()), loaded).map_err(|error| Failure::of(Exit::Configuration, &error))
     }
 
     fn sources(&self, spec: &Spec, plugin_id: &str, file: Option<&Path>) -> CredentialSources {
@@ -269,6 +271,13 @@ impl ProviderMaker for ProviderPool<'_> {
     }
 }
 
+/// A component from outside, if it claims nothing of a bundled provider.
+fn held(spec: &Spec, outsider: Loaded) -> Result<Loaded, OpenError> {
+    bundled::check_outsider(&outsider.inspected)
+        .map_err(|source| OpenError::Reserved { plugin: spec.to_string(), source })?;
+    Ok(outsider)
+}
+
 /// Id and place of every provider that can be named, by id.
 pub fn available(state: &StateDir) -> Result<BTreeMap<String, Place>, PinError> {
     let bundled = bundled::BUNDLED.iter().map(|(id, _)| ((*id).to_owned(), Place::Bundled));
@@ -325,6 +334,14 @@ pub enum OpenError {
         plugin: String,
         /// Why not.
         source: LoadError,
+    },
+    /// It claims what belongs to a bundled provider.
+    #[error("will not run the plugin {plugin}: {source}")]
+    Reserved {
+        /// As it was named.
+        plugin: String,
+        /// What it claims.
+        source: ReservedError,
     },
     /// It has no usable credential or settings.
     #[error("could not use the credentials for {plugin}: {}", chain(source.as_ref()))]

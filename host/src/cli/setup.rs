@@ -36,15 +36,34 @@ impl DnsArgs {
 /// Which CA.
 #[derive(Args, Clone, Debug)]
 pub struct CaArgs {
-    /// The CA's directory URL, or letsencrypt, letsencrypt-staging, zerossl, google, buypass, sslcom or actalis
+    /// The CA's directory URL, or letsencrypt, letsencrypt-staging, zerossl, google, sslcom or actalis
     #[arg(long, value_name = "URL", default_value = "letsencrypt", value_parser = server)]
     pub server: Url,
+    /// Ask the CA's staging directory, for trials
+    #[arg(long)]
+    pub staging: bool,
     /// PEM file of root certificates to trust besides the system's, for a private CA
     #[arg(long, value_name = "PEM")]
     pub ca_bundle: Option<PathBuf>,
 }
 
 impl CaArgs {
+    /// The directory that is meant.
+    pub fn directory(&self) -> Result<Url, Failure> {
+        if !self.staging {
+            return Ok(self.server.clone());
+        }
+        staging_of(&self.server).ok_or_else(|| {
+            let with = CAS.iter().filter(|(.., staging)| staging.is_some()).map(|(name, ..)| *name);
+            let with = with.collect::<Vec<_>>().join(", ");
+            let server = &self.server;
+            Failure::new(
+                Exit::Usage,
+                format!("no staging directory is known for {server}, only for: {with}; give its URL"),
+            )
+        })
+    }
+
     /// How the CA is reached.
     pub fn http(&self) -> Result<HttpOptions, Failure> {
         let read = |path: &PathBuf| {
@@ -61,7 +80,11 @@ impl CaArgs {
 
 /// A CA by its URL or its known name.
 pub fn server(text: &str) -> Result<Url, String> {
-    let url = CAS.iter().find(|(name, _)| *name == text).map_or(text, |(_, url)| *url);
+    if text == "buypass" {
+        // https://www.buypass.com/products/tls-ssl-certificates/go-ssl, as https-dev/docs#7 quotes it in 2026.
+        return Err(format!("Buypass has ended its certificates (October 2025); choose another: {}", ca_names()));
+    }
+    let url = CAS.iter().find(|(name, ..)| *name == text).map_or(text, |(_, url, _)| *url);
     let url = Url::parse(url).map_err(|_| format!("give an https:// URL or one of: {}", ca_names()))?;
     let loopback = match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
@@ -78,25 +101,26 @@ pub fn server(text: &str) -> Result<Url, String> {
 }
 
 fn ca_names() -> String {
-    CAS.map(|(name, _)| name).join(", ")
+    CAS.map(|(name, ..)| name).join(", ")
 }
 
-/// As the CAs document them.
-const CAS: [(&str, &str); 7] = [
-    ("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory"),
-    ("letsencrypt-staging", "https://acme-staging-v02.api.letsencrypt.org/directory"),
-    ("zerossl", "https://acme.zerossl.com/v2/DV90"),
-    ("google", "https://dv.acme-v02.api.pki.goog/directory"),
-    ("buypass", "https://api.buypass.com/acme/directory"),
-    ("sslcom", "https://acme.ssl.com/sslcom-dv-rsa"),
-    ("actalis", "https://acme-api.actalis.com/acme/directory"),
+/// Name, directory and staging directory, seen in 2026 in lego's list, <https://go-acme.github.io/lego/advanced/caservers/>;
+/// ZeroSSL's in <https://context7.com/zerossl/documentation/llms.txt>.
+const CAS: [(&str, &str, Option<&str>); 6] = [
+    ("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory", Some(LETSENCRYPT_STAGING)),
+    ("letsencrypt-staging", LETSENCRYPT_STAGING, Some(LETSENCRYPT_STAGING)),
+    ("zerossl", "https://acme.zerossl.com/v2/DV90", None),
+    ("google", "https://dv.acme-v02.api.pki.goog/directory", Some("https://dv.acme-v02.test-api.pki.goog/directory")),
+    ("sslcom", "https://acme.ssl.com/sslcom-dv-rsa", None),
+    ("actalis", "https://acme-api.actalis.com/acme/directory", None),
 ];
+
+const LETSENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
 /// The server for trials of the CA whose directory is at `server`, where it is known to have one.
 pub fn staging_of(server: &Url) -> Option<Url> {
-    let name = CAS.iter().find(|(_, url)| *url == server.as_str())?.0;
-    let (_, staging) = CAS.iter().find(|(other, _)| other.strip_suffix("-staging") == Some(name))?;
-    Url::parse(staging).ok()
+    let (.., staging) = CAS.iter().find(|(_, url, _)| *url == server.as_str())?;
+    Url::parse((*staging)?).ok()
 }
 
 /// Opens the state folder that was named, or the default one.
@@ -167,6 +191,18 @@ mod tests {
         assert!(server("http://ca.example/dir").is_err() && server("http://127.0.0.1.example/").is_err());
         assert!(server("https://ca.example/dir").is_ok() && server("nonsense").is_err());
         assert_eq!(server("letsencrypt").map(|url| url.scheme().to_owned()), Ok("https".to_owned()));
+    }
+
+    #[test]
+    fn staging_is_known_for_some_and_never_guessed() {
+        let meant = |name: &str| {
+            let args = CaArgs { server: server(name).expect(name), staging: true, ca_bundle: None };
+            args.directory().map(String::from).ok()
+        };
+        assert_eq!(meant("letsencrypt").as_deref(), Some(LETSENCRYPT_STAGING));
+        assert_eq!(meant("letsencrypt-staging").as_deref(), Some(LETSENCRYPT_STAGING));
+        assert_eq!(meant("zerossl"), None);
+        assert_eq!(meant("https://ca.example/dir"), None);
     }
 
     #[test]

@@ -21,11 +21,17 @@ pub struct Target {
 impl Dns {
     /// Where the TXT values of `base` belong; a name that does not exist is as good as one that does.
     pub async fn challenge_target(&self, base: &DnsName, deadline: Instant) -> Result<Target, ZoneError> {
-        timeout_at(deadline, self.follow(base)).await.map_err(|_| ZoneError::Late { base: base.clone() })?
+        self.record_target("_acme-challenge", base, deadline).await
     }
 
-    async fn follow(&self, base: &DnsName) -> Result<Target, ZoneError> {
-        let mut name = base.child("_acme-challenge").map_err(|_| ZoneError::TooLong { base: base.clone() })?;
+    /// Where TXT values meant for `<label>.<base>` belong; the label may be several.
+    pub async fn record_target(&self, label: &str, base: &DnsName, deadline: Instant) -> Result<Target, ZoneError> {
+        let followed = timeout_at(deadline, self.follow(label, base)).await;
+        followed.map_err(|_| ZoneError::Late { base: base.clone() })?
+    }
+
+    async fn follow(&self, label: &str, base: &DnsName) -> Result<Target, ZoneError> {
+        let mut name = base.child(label).map_err(|_| ZoneError::TooLong { base: base.clone() })?;
         let mut chain: Vec<DnsName> = Vec::new();
         loop {
             let Step { zone, target } = self.0.steps.find(name.clone(), self.step(&name)).await?;

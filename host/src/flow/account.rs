@@ -10,12 +10,13 @@ use crate::acme::{
     AccountHandle, AccountKey, AccountKeyType, AcmeClient, AcmeError, ExternalAccount, KeyError, ProblemKind,
     Registration,
 };
-use crate::store::StateDir;
 use crate::store::account::{AccountError, AccountStore};
 
 /// What an account is made with, if there is none.
 #[derive(Debug, Default)]
 pub struct AccountSetup {
+    /// Which of several at the CA.
+    pub name: Option<String>,
     /// `mailto:` URLs.
     pub contacts: Vec<String>,
     /// Whether the user agreed to the CA's terms.
@@ -25,17 +26,20 @@ pub struct AccountSetup {
 }
 
 /// The account at the CA; made, if there is none.
-pub(super) async fn open_account(
+pub async fn open_account(
     session: &Session<'_>,
     client: &AcmeClient,
     setup: &AccountSetup,
     server: &Url,
 ) -> Result<AccountHandle, AccountUseError> {
-    if let Some(account) = known_account(session.state, client, server)? {
-        session.tell(Event::Account { url: account.url().to_owned(), created: false });
-        return Ok(account);
+    let store = AccountStore::new(session.state, server, setup.name.as_deref());
+    settle_key_change(client, &store).await?;
+    let stored = store.load()?;
+    if let Some(url) = stored.as_ref().and_then(|stored| stored.url.clone()) {
+        let key = stored_key(&store)?.ok_or(AccountUseError::NoAccountKey)?;
+        session.tell(Event::Account { url: url.to_string(), created: false });
+        return Ok(client.with_account(Arc::new(key), url.into()));
     }
-    let store = AccountStore::new(session.state, server);
     check_terms(client, setup)?;
     let key = match stored_key(&store)? {
         Some(key) => key,
@@ -48,16 +52,66 @@ pub(super) async fn open_account(
     register(session, client, setup, &store, key).await
 }
 
-/// The account at the CA, if there is one.
-pub(super) fn known_account(
-    state: &StateDir,
+/// The account on disk; none is made.
+pub async fn existing_account(client: &AcmeClient, store: &AccountStore) -> Result<AccountHandle, AccountUseError> {
+    settle_key_change(client, store).await?;
+    let url = store.load()?.and_then(|stored| stored.url);
+    let url = url.ok_or_else(|| AccountUseError::NoAccount { server: store.server().clone() })?;
+    let key = stored_key(store)?.ok_or(AccountUseError::NoAccountKey)?;
+    Ok(client.with_account(Arc::new(key), url.into()))
+}
+
+/// Changes the account's key; both are kept until it is known which of them the CA takes.
+pub async fn roll_key(client: &AcmeClient, store: &AccountStore, kind: AccountKeyType) -> Result<(), AccountUseError> {
+    let account = existing_account(client, store).await?;
+    let key = AccountKey::generate(kind).map_err(AccountUseError::AccountKey)?;
+    store.save_next_key(&key.to_pem())?;
+    match account.change_key(&key).await {
+        Ok(()) => Ok(store.take_next_key()?),
+        Err(error) if is_definite(&error) => {
+            store.drop_next_key()?;
+            Err(AccountUseError::KeyNotChanged(error))
+        }
+        Err(error) => Err(AccountUseError::KeyChangeUnknown(error)),
+    }
+}
+
+/// Takes over a key that the CA knows; an account with another key is not replaced.
+pub async fn import_account(
     client: &AcmeClient,
-    server: &Url,
-) -> Result<Option<AccountHandle>, AccountUseError> {
-    let store = AccountStore::new(state, server);
-    let Some(url) = store.load()?.and_then(|stored| stored.url) else { return Ok(None) };
-    let key = stored_key(&store)?.ok_or(AccountUseError::NoAccountKey)?;
-    Ok(Some(client.with_account(Arc::new(key), url.into())))
+    store: &AccountStore,
+    key: AccountKey,
+) -> Result<AccountHandle, AccountUseError> {
+    if stored_key(store)?.is_some_and(|stored| stored.thumbprint() != key.thumbprint()) {
+        return Err(AccountUseError::Occupied { server: store.server().clone() });
+    }
+    let lookup = Registration { only_existing: true, ..Registration::default() };
+    let account = client.register(&key, lookup).await.map_err(AccountUseError::NotFound)?;
+    let url = Url::parse(&account.url).map_err(|_| AccountUseError::AccountUrl { url: account.url.clone() })?;
+    store.save_key(&key.to_pem())?;
+    store.save_url(&url, &account.contact)?;
+    Ok(client.with_account(Arc::new(key), account.url))
+}
+
+/// Whether the CA has surely not done what it was asked.
+fn is_definite(error: &AcmeError) -> bool {
+    match error {
+        AcmeError::Refused { status, .. } => (400..500).contains(status),
+        AcmeError::NotOffered { .. } | AcmeError::Key(_) => true,
+        _ => false,
+    }
+}
+
+/// Finds out what became of a change of key that a run did not see the end of.
+async fn settle_key_change(client: &AcmeClient, store: &AccountStore) -> Result<(), AccountUseError> {
+    let Some(pem) = store.next_key()? else { return Ok(()) };
+    let key = AccountKey::from_pem(&pem).map_err(AccountUseError::AccountKey)?;
+    let lookup = Registration { only_existing: true, ..Registration::default() };
+    match client.register(&key, lookup).await {
+        Ok(_) => Ok(store.take_next_key()?),
+        Err(error) if is_unknown_account(&error) => Ok(store.drop_next_key()?),
+        Err(error) => Err(AccountUseError::KeyChangeUnknown(error)),
+    }
 }
 
 fn stored_key(store: &AccountStore) -> Result<Option<AccountKey>, AccountUseError> {
@@ -72,7 +126,7 @@ pub(super) async fn register_again(
     setup: &AccountSetup,
     server: &Url,
 ) -> Result<AccountHandle, AccountUseError> {
-    let store = AccountStore::new(session.state, server);
+    let store = AccountStore::new(session.state, server, setup.name.as_deref());
     let key = stored_key(&store)?.ok_or(AccountUseError::NoAccountKey)?;
     register(session, client, setup, &store, key).await
 }
@@ -116,6 +170,27 @@ pub enum AccountUseError {
     /// The CA made none.
     #[error("the CA did not make an account")]
     NotMade(#[source] AcmeError),
+    /// There is none.
+    #[error("there is no account at {server}; `acmite account list` shows those there are, `acmite issue` makes one")]
+    NoAccount {
+        /// The CA's directory.
+        server: Url,
+    },
+    /// There is another one already.
+    #[error("there is another account at {server} already; give the one to import a name with --account")]
+    Occupied {
+        /// The CA's directory.
+        server: Url,
+    },
+    /// The CA does not know the key.
+    #[error("the CA does not know the account; give the --server where it was made")]
+    NotFound(#[source] AcmeError),
+    /// The CA did not take the new key.
+    #[error("the CA did not change the account's key; the old one stays")]
+    KeyNotChanged(#[source] AcmeError),
+    /// It is not known which key the CA takes.
+    #[error("it is not known whether the CA has changed the account's key; both are kept, and the next run finds out")]
+    KeyChangeUnknown(#[source] AcmeError),
     /// The CA's terms were not agreed to.
     #[error("the CA asks to agree to its terms of service at {url}; read them and give --agree-tos")]
     TermsNotAgreed {

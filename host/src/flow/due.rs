@@ -83,9 +83,14 @@ pub fn verdict(facts: &Facts<'_>) -> Verdict {
         return Verdict::Later { at, why };
     }
     match facts.hold {
-        Some(hold) if hold.until > facts.now => Verdict::Held { until: hold.until, by: hold.by },
+        Some(hold) if holds(hold, facts.now) => Verdict::Held { until: hold.until, by: hold.by },
         _ => Verdict::Due(why),
     }
+}
+
+/// Whether it is still to be waited. A wait longer than any that is written was written by a clock that was wrong.
+pub(super) fn holds(hold: &Hold, now: OffsetDateTime) -> bool {
+    now < hold.until && hold.until <= now + LONGEST_RETRY_AFTER
 }
 
 /// The moment to renew at.

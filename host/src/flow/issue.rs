@@ -1,11 +1,12 @@
 //! From names to a stored certificate.
 
 use super::account::{AccountSetup, AccountUseError, is_unknown_account, open_account, register_again};
-use super::dns01::{Dns01Error, ZoneFault};
+use super::dns01::Dns01Error;
 use super::event::Event;
 use super::finish::{self, FinishError, Issued};
 use super::proof::AnswerError;
 use super::prove::{ProofError, prove};
+use super::publish::ZoneFault;
 use super::request::IssueRequest;
 use super::session::Session;
 use crate::acme::{AccountHandle, AcmeClient, AcmeError, AuthorizationError, Order, OrderOptions, ProblemKind};

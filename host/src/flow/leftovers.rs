@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::dns01::withdraw;
 use super::event::Event;
 use super::http01::{TokenFiles, remove_files};
+use super::publish::withdraw;
 use super::session::Session;
 use crate::name::DnsName;
 use crate::serve::TokenFile;

@@ -16,7 +16,11 @@ pub mod proof;
 
 mod rounds;
 
+pub mod publish;
+
 pub mod dns01;
+
+pub mod dns_persist01;
 
 pub mod http01;
 
@@ -50,10 +54,11 @@ pub mod renew;
 
 pub mod revoke;
 
-pub use account::{AccountSetup, AccountUseError};
+pub use account::{AccountSetup, AccountUseError, existing_account, import_account, open_account, roll_key};
 pub use cancel::{Cancel, Canceller, cancellation};
 pub use clients::{Clients, ConnectError};
-pub use dns01::{Dns01Error, Dns01Options, ZoneFailure, ZoneFault};
+pub use dns_persist01::{PersistError, PersistProofError, PersistRecord, PersistRequest, persist};
+pub use dns01::Dns01Error;
 pub use event::Event;
 pub use finish::{FinishError, Issued};
 pub use http01::Http01Error;
@@ -62,6 +67,7 @@ pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers}
 pub use method::{Method, MethodError, Methods};
 pub use proof::{AnswerError, ChoiceError};
 pub use prove::{ProofError, ProofOptions};
+pub use publish::{Dns01Options, PlanError, ZoneFailure, ZoneFault};
 pub use renew::{Choice, Outcome, ProviderMaker, RenewError, RenewOptions, RenewReport, RenewRun, renew};
 pub use request::{IssueRequest, Keep};
 pub use revoke::{Reason, RevokeError, Signatory, revoke};

@@ -75,6 +75,24 @@ pub(super) async fn answer(
 /// For the CA to look at all names of a group.
 const DECISION_TIME: Duration = Duration::from_secs(180);
 
+/// Gives up what is pending still, as CAs allow only so many of them; whether that works changes nothing here.
+pub(super) async fn give_up(account: &AccountHandle, authorizations: &[Authorization]) {
+    let pending = authorizations.iter().filter(|one| one.status == AuthorizationStatus::Pending);
+    let all = join_all(pending.map(|one| give_one_up(account, &one.url)));
+    if tokio::time::timeout(GIVE_UP_TIME, all).await.is_err() {
+        tracing::debug!("the pending authorizations could not be given up in time");
+    }
+}
+
+async fn give_one_up(account: &AccountHandle, url: &str) {
+    let still_pending = account.authorization(url).await.is_ok_and(|one| one.status == AuthorizationStatus::Pending);
+    if still_pending && let Err(error) = account.deactivate_authorization(url).await {
+        tracing::debug!(url, %error, "a pending authorization could not be given up");
+    }
+}
+
+const GIVE_UP_TIME: Duration = Duration::from_secs(10);
+
 /// Why no challenge could be chosen.
 #[derive(Debug, thiserror::Error)]
 pub enum ChoiceError {

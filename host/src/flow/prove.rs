@@ -1,17 +1,15 @@
 //! Proving the names of an order, each by its challenge, all side by side.
 
-use std::time::Duration;
-
-use futures_util::future::join_all;
-
-use super::dns01::{self, Dns01Error, Dns01Options, ZoneFault};
+use super::dns_persist01::{self, PersistProofError};
+use super::dns01::{self, Dns01Error};
 use super::event::Event;
 use super::http01::{self, Http01Error};
 use super::method::{Method, Methods};
-use super::proof::{AnswerError, ChoiceError, Chosen, choose};
+use super::proof::{AnswerError, ChoiceError, Chosen, choose, give_up};
+use super::publish::{Dns01Options, ZoneFault, chain};
 use super::session::Session;
 use super::tls_alpn01::{self, TlsAlpn01Error};
-use crate::acme::{AccountHandle, AcmeError, Authorization, AuthorizationStatus, Order};
+use crate::acme::{AccountHandle, AcmeError, AuthorizationStatus, Order};
 
 /// How names are proven.
 #[derive(Clone, Debug)]
@@ -58,17 +56,20 @@ struct Proving<'a> {
 impl Proving<'_> {
     async fn all(&self, chosen: &[Chosen<'_>]) -> Result<(), ProofError> {
         let of = |fits: fn(&Method) -> bool| chosen.iter().filter(|one| fits(one.method)).copied().collect::<Vec<_>>();
-        let by_dns = of(|method| method.kind().is_dns());
+        let by_dns = of(Method::publishes);
+        let persisted = of(|method| *method == Method::DnsPersist01);
         let standalone = of(|method| *method == Method::Standalone);
         let webroot = of(|method| matches!(method, Method::Webroot(_)));
         let by_tls = of(|method| *method == Method::TlsAlpn01);
-        let (dns, own, files, tls) = tokio::join!(
+        let (dns, lasting, own, files, tls) = tokio::join!(
             self.by_dns(&by_dns),
+            self.persisted(&persisted),
             self.standalone(&standalone),
             self.webroot(&webroot),
             self.by_tls(&by_tls),
         );
-        let mut failures: Vec<ProofError> = [dns, own, files, tls].into_iter().filter_map(Result::err).collect();
+        let mut failures: Vec<ProofError> =
+            [dns, lasting, own, files, tls].into_iter().filter_map(Result::err).collect();
         match failures.len() {
             0 => Ok(()),
             1 => Err(failures.remove(0)),
@@ -77,8 +78,18 @@ impl Proving<'_> {
     }
 
     async fn by_dns(&self, proofs: &[Chosen<'_>]) -> Result<(), ProofError> {
+        if proofs.is_empty() {
+            return Ok(());
+        }
         let Self { session, account, options, certificate } = self;
         Ok(dns01::prove(session, account, proofs, &options.dns01, certificate).await?)
+    }
+
+    async fn persisted(&self, proofs: &[Chosen<'_>]) -> Result<(), ProofError> {
+        if proofs.is_empty() {
+            return Ok(());
+        }
+        Ok(dns_persist01::prove(self.session, self.account, proofs).await?)
     }
 
     async fn standalone(&self, proofs: &[Chosen<'_>]) -> Result<(), ProofError> {
@@ -103,24 +114,6 @@ impl Proving<'_> {
     }
 }
 
-/// Gives up what is pending still, as CAs allow only so many of them; whether that works changes nothing here.
-async fn give_up(account: &AccountHandle, authorizations: &[Authorization]) {
-    let pending = authorizations.iter().filter(|one| one.status == AuthorizationStatus::Pending);
-    let all = join_all(pending.map(|one| give_one_up(account, &one.url)));
-    if tokio::time::timeout(GIVE_UP_TIME, all).await.is_err() {
-        tracing::debug!("the pending authorizations could not be given up in time");
-    }
-}
-
-async fn give_one_up(account: &AccountHandle, url: &str) {
-    let still_pending = account.authorization(url).await.is_ok_and(|one| one.status == AuthorizationStatus::Pending);
-    if still_pending && let Err(error) = account.deactivate_authorization(url).await {
-        tracing::debug!(url, %error, "a pending authorization could not be given up");
-    }
-}
-
-const GIVE_UP_TIME: Duration = Duration::from_secs(10);
-
 /// Why the names of an order were not proven.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
@@ -133,6 +126,9 @@ pub enum ProofError {
     /// By records in DNS.
     #[error(transparent)]
     Dns01(#[from] Dns01Error),
+    /// By records that last.
+    #[error("could not prove the names by dns-persist-01")]
+    Persisted(#[from] PersistProofError),
     /// By a web server.
     #[error("could not prove the names by http-01")]
     Http01(#[from] Http01Error),
@@ -140,7 +136,7 @@ pub enum ProofError {
     #[error("could not prove the names by tls-alpn-01")]
     TlsAlpn01(#[from] TlsAlpn01Error),
     /// By more than one of them.
-    #[error("{}", .failures.iter().map(|failure| super::dns01::chain(failure)).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", .failures.iter().map(|failure| chain(failure)).collect::<Vec<_>>().join("\n"))]
     Several {
         /// One for each of them.
         failures: Vec<ProofError>,

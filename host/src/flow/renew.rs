@@ -180,7 +180,7 @@ fn sorted(run: &RenewRun<'_>, mut standing: Standing, now: OffsetDateTime) -> So
     }
     let name = standing.name.clone();
     let verdict = standing.verdict(now, run.options.next_run);
-    let rate_limited = standing.state.hold.clone().filter(|hold| hold.by == HoldBy::RateLimit && hold.until > now);
+    let rate_limited = standing.state.hold.clone().filter(|hold| hold.by == HoldBy::RateLimit && due::holds(hold, now));
     standing.state.quiet = standing.quiet(run.state, now);
     if let Err(error) = standing.state.save(run.state, &name) {
         return Sorted::Told(name, Outcome::Failed(Box::new(error.into())));
@@ -289,14 +289,14 @@ impl OneRenewal<'_> {
 
     /// For a CA that has lost the account, and for its staging server: as it was agreed with the CA.
     fn account_setup(&self, renewal: &Renewal) -> Result<AccountSetup, RenewError> {
-        let account = AccountStore::new(self.run.state, &renewal.server)
+        let account = AccountStore::new(self.run.state, &renewal.server, renewal.account.as_deref())
             .load()
             .map_err(AccountUseError::from)
             .map_err(IssueError::from)?;
         let agreed = account.filter(|account| account.url.is_some());
         let agree_tos = agreed.is_some();
         let contacts = agreed.map(|account| account.contacts).unwrap_or_default();
-        Ok(AccountSetup { contacts, agree_tos, eab: None })
+        Ok(AccountSetup { name: renewal.account.clone(), contacts, agree_tos, eab: None })
     }
 
     async fn obtain(
@@ -327,7 +327,7 @@ impl OneRenewal<'_> {
             cancel: self.run.cancel.clone(),
         };
         if let Err(error) = remove_leftovers(&session).await {
-            self.tell(Event::Warning { message: super::dns01::chain(&error) });
+            self.tell(Event::Warning { message: super::publish::chain(&error) });
         }
         let client = self.clients.connect(&request.server, ca_bundle.as_deref()).await?;
         Ok(issue(&session, &client, &setup, &request).await?.leaf)
@@ -350,7 +350,7 @@ impl OneRenewal<'_> {
         let mut state = RenewalState::load(self.run.state, &self.name);
         state.failures = state.failures.saturating_add(1);
         state.last_attempt = Some(now);
-        state.last_error = Some(super::dns01::chain(error));
+        state.last_error = Some(super::publish::chain(error));
         let hold = due::hold_after(now, state.failures, leaf.map(|leaf| leaf.not_after), error.retry_after());
         state.hold = Some(hold);
         state.quiet = None;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::dns01::Dns01Options;
 use super::method::Methods;
 use super::prove::ProofOptions;
+use super::publish::Dns01Options;
 use crate::acme::OrderOptions;
 use crate::dns::PropagationOptions;
 use crate::name::CertName;

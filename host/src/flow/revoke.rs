@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use url::Url;
 
-use super::account::{AccountUseError, known_account};
+use super::account::{AccountUseError, existing_account};
 use super::clients::{Clients, ConnectError};
 use super::standing::{Standing, StandingError};
 use crate::acme::{AccountKey, AcmeError, KeyError};
 use crate::pki::Leaf;
 use crate::store::StateDir;
+use crate::store::account::AccountStore;
 use crate::store::certificate::{CertificateStore, StoreError};
 
 /// Who signs the revocation.
@@ -65,8 +66,8 @@ pub async fn revoke(
             client.revoke_with_key(&key, &leaf.der, reason).await.map_err(|error| RevokeError::Ca(Box::new(error)))?;
         }
         Signatory::Account => {
-            let account = known_account(state, &client, server)?;
-            let account = account.ok_or_else(|| RevokeError::NoAccount { server: server.to_string() })?;
+            let named = standing.renewal.as_ref().and_then(|renewal| renewal.account.as_deref());
+            let account = existing_account(&client, &AccountStore::new(state, server, named)).await?;
             account.revoke(&leaf.der, reason).await.map_err(|error| RevokeError::Ca(Box::new(error)))?;
         }
     }
@@ -94,12 +95,6 @@ pub enum RevokeError {
     NotRemembered {
         /// Its name.
         name: String,
-    },
-    /// No account.
-    #[error("there is no account at {server}; give --with-certificate-key")]
-    NoAccount {
-        /// The CA's directory.
-        server: String,
     },
     /// It is not known how it stands.
     #[error(transparent)]

@@ -42,7 +42,7 @@ impl Standing {
         let hold = self.state.hold.as_ref();
         let Some(leaf) = &self.leaf else {
             return match hold {
-                Some(hold) if hold.until > now => Verdict::Held { until: hold.until, by: hold.by },
+                Some(hold) if due::holds(hold, now) => Verdict::Held { until: hold.until, by: hold.by },
                 _ => Verdict::Due(Why::Missing),
             };
         };
@@ -54,7 +54,7 @@ impl Standing {
     /// Whether the CA is to be asked for a suggestion.
     pub fn asks(&self, now: OffsetDateTime) -> bool {
         let has_id = self.leaf.as_ref().is_some_and(|leaf| leaf.renewal_id.is_some());
-        has_id && self.renewal.is_some() && self.state.ask_again.is_none_or(|at| at <= now)
+        has_id && self.renewal.is_some() && !self.state.ask_again.is_some_and(|at| is_ahead(at, now))
     }
 
     /// Until when there is nothing to decide about what is live.
@@ -65,13 +65,21 @@ impl Standing {
             Verdict::Held { until, .. } => until,
             Verdict::Due(_) => return None,
         };
-        let until = self.state.ask_again.map_or(at, |ask| ask.min(at));
+        let until = self.state.ask_again.map_or(at, |ask| ask.min(at)).min(now + LONGEST_QUIET);
         (until > now && self.state.owed_hooks.is_empty()).then_some(Quiet { live, until })
     }
 }
 
 /// What the next run could take for due already must be looked at in this one.
 const LONGEST_TIME_BETWEEN_RUNS: Duration = Duration::from_secs(24 * 3600);
+
+/// Whether a time is to come. One that is further ahead than any that is written was written by a clock that was wrong.
+fn is_ahead(at: OffsetDateTime, now: OffsetDateTime) -> bool {
+    now < at && at <= now + LONGEST_QUIET
+}
+
+/// Also the longest time between two questions to a CA.
+const LONGEST_QUIET: Duration = due::LATEST_ASKING;
 
 /// Those of the certificates that there may be something to do for; reads as little as it can of the others.
 pub fn restless(dir: &StateDir, names: &[String], now: OffsetDateTime) -> Vec<String> {
@@ -86,8 +94,7 @@ pub fn restless(dir: &StateDir, names: &[String], now: OffsetDateTime) -> Vec<St
 
 fn is_quiet(dir: &StateDir, name: &str, now: OffsetDateTime) -> bool {
     let Some(Quiet { live, until }) = RenewalState::load(dir, name).quiet else { return false };
-    // Set back, a clock makes everything look fresh for too long; a day is what it may be wrong by.
-    now < until && CertificateStore::new(dir, name).live_target() == Some(live)
+    is_ahead(until, now) && CertificateStore::new(dir, name).live_target() == Some(live)
 }
 
 /// Why it is not known how a certificate stands.
@@ -146,7 +153,21 @@ mod tests {
         assert_eq!(restless(&dir, &names, NOW), [""; 0]);
         with_certificate(&dir, "b.example", 10);
         assert_eq!(restless(&dir, &names, NOW), ["b.example"], "its link leads elsewhere now");
-        assert_eq!(restless(&dir, &names, NOW + time::Duration::days(49)), names, "a day before it is due");
+        assert_eq!(restless(&dir, &names, NOW + time::Duration::days(1)), names, "a day later");
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_has_written_keeps_nothing_quiet() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = state_dir(&folder);
+        let mut standing = with_certificate(&dir, "a.example", 10);
+        let wrong = NOW + time::Duration::days(1000);
+        standing.state.quiet = standing.quiet(&dir, NOW).map(|quiet| Quiet { until: wrong, ..quiet });
+        standing.state.save(&dir, "a.example").expect("kept");
+        assert_eq!(restless(&dir, &["a.example".to_owned()], NOW), ["a.example"]);
+        standing.leaf = None;
+        standing.state.hold = Some(Hold { until: wrong, by: HoldBy::RateLimit });
+        assert_eq!(standing.verdict(NOW, Duration::ZERO), Verdict::Due(Why::Missing));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Which hosts a provider's requests may reach.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -142,30 +144,50 @@ const METADATA_V6: [Ipv6Addr; 3] = [
 
 /// Resolves a name once, refuses it if any of its addresses is forbidden, and hands over just those addresses, so that
 /// what was checked is what is connected to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FilteredResolver {
     user_typed_hosts: Arc<HashSet<String>>,
+    lookup: Option<Lookup>,
+}
+
+/// The addresses of a host, in place of the system's resolver.
+pub type Lookup = Arc<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
+
+impl fmt::Debug for FilteredResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FilteredResolver").field("user_typed_hosts", &self.user_typed_hosts).finish_non_exhaustive()
+    }
 }
 
 impl FilteredResolver {
     /// Lets these hosts have private and loopback addresses.
     pub fn new(user_typed_hosts: HashSet<String>) -> Self {
-        Self { user_typed_hosts: Arc::new(user_typed_hosts) }
+        Self { user_typed_hosts: Arc::new(user_typed_hosts), lookup: None }
+    }
+
+    /// Asks this in place of the system: for tests of what a name server may answer.
+    pub fn with_lookup(self, lookup: Lookup) -> Self {
+        Self { lookup: Some(lookup), ..self }
     }
 }
 
 impl Resolve for FilteredResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let user_typed = self.user_typed_hosts.contains(name.as_str());
+        let lookup = self.lookup.clone();
         Box::pin(async move {
-            let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let addresses = match lookup {
+                Some(lookup) => lookup(name.as_str())?,
+                None => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
+            };
             check_all(name.as_str(), &addresses, user_typed)?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }
 
-fn check_all(host: &str, addresses: &[SocketAddr], user_typed: bool) -> Result<(), OriginError> {
+/// Refuses a host of which one address is forbidden.
+pub(super) fn check_all(host: &str, addresses: &[SocketAddr], user_typed: bool) -> Result<(), OriginError> {
     match addresses.iter().find_map(|address| forbidden(address.ip(), user_typed)) {
         Some(rule) => Err(OriginError::Forbidden { host: host.to_owned(), rule }),
         None => Ok(()),

@@ -1,8 +1,18 @@
 //! The providers that come with acmite.
 
+use crate::plugin::inspect::{Inspected, inspect};
+use crate::plugin::reserved::{self, ReservedError};
+
 /// The component of a bundled provider.
 pub fn component(id: &str) -> Option<&'static [u8]> {
     BUNDLED.iter().find(|(bundled, _)| *bundled == id).map(|(_, component)| *component)
+}
+
+/// Checks that a component from outside claims nothing that belongs to a bundled provider.
+pub fn check_outsider(outsider: &Inspected) -> Result<(), ReservedError> {
+    let inspected: Vec<(&str, Inspected)> =
+        BUNDLED.iter().filter_map(|(id, component)| Some((*id, inspect(component).ok()?))).collect();
+    reserved::check(&outsider.manifest_text, inspected.iter().map(|(id, ours)| (*id, ours.manifest_text.as_str())))
 }
 
 /// Id and component of every bundled provider, by id.
@@ -11,7 +21,6 @@ pub const BUNDLED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundle
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::inspect::inspect;
 
     #[test]
     fn every_bundled_component_is_a_provider_of_the_name_it_is_bundled_under() {

@@ -1,5 +1,6 @@
 //! The host's side of one running call: what its guest's imports do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use tokio::time::Instant;
 use crate::plugin::bindings::acmite::provider as wit;
 use crate::plugin::dns_update::{DnsUpdater, UpdateError};
 use crate::plugin::guard::Guard;
-use crate::plugin::http::{self, Reply, SendError, Wire};
-use crate::plugin::limits::{self, Budget};
+use crate::plugin::http::{self, Allowance, Reply, SendError, Wire};
+use crate::plugin::limits::{Budget, Limits};
 use crate::plugin::secret::{Encoding, Fault, Hash, Secrets, Signing};
 use crate::plugin::told::{ErrorKind, Told};
 use crate::plugin::wire::{GuestRequest, Part, Phase, Scope, TxtRecord};
@@ -23,6 +24,7 @@ pub(super) struct CallState {
     wire: Arc<Wire>,
     updater: Option<Arc<DnsUpdater>>,
     deadline: Instant,
+    limits: Limits,
     requests_left: usize,
     log_lines: usize,
     last_line: Option<String>,
@@ -37,12 +39,31 @@ impl CallState {
         secrets: Secrets,
         wire: Arc<Wire>,
         updater: Option<Arc<DnsUpdater>>,
-        deadline: Instant,
+        limits: Limits,
     ) -> Self {
-        let requests_left = limits::requests(scope.records.len());
-        let budget = Budget::default();
+        let deadline = Instant::now() + limits.call_time;
+        let requests_left = limits.requests_for(scope.records.len());
+        let budget = Budget::new(limits.clone());
         let (log_lines, last_line) = (0, None);
-        Self { plugin, scope, guard, secrets, wire, updater, deadline, requests_left, log_lines, last_line, budget }
+        Self {
+            plugin,
+            scope,
+            guard,
+            secrets,
+            wire,
+            updater,
+            deadline,
+            limits,
+            requests_left,
+            log_lines,
+            last_line,
+            budget,
+        }
+    }
+
+    /// When the call ends, whatever it does.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
     }
 
     /// What later calls may rely on.
@@ -67,10 +88,16 @@ impl CallState {
         }
     }
 
+    /// Scrubbed, without what moves the cursor or hides text, on one line, at most so long.
     fn clean(&self, text: &str) -> String {
-        let scrubbed = self.secrets.scrubber().text(text);
-        let visible = scrubbed.chars().map(|c| if c.is_control() || is_direction_mark(c) { ' ' } else { c });
-        visible.take(limits::LOG_LINE_BYTES).collect()
+        let (start, is_cut) = beginning(text, self.limits.line_chars.saturating_mul(CLEANED_A_CHAR));
+        let scrubber = self.secrets.scrubber();
+        let scrubbed = scrubber.text(start);
+        // A secret that the cut went through is not found; so much of the end may be its beginning.
+        let doubtful = if is_cut { scrubber.longest() } else { 0 };
+        let (sure, _) = beginning(&scrubbed, scrubbed.len().saturating_sub(doubtful));
+        let visible = sure.chars().map(|c| if c.is_control() || is_invisible(c) { ' ' } else { c });
+        visible.take(self.limits.line_chars).collect()
     }
 
     async fn send_checked(
@@ -78,18 +105,42 @@ impl CallState {
         requests: Vec<wit::http::Request>,
     ) -> Vec<Result<wit::http::Reply, wit::http::SendError>> {
         let count = requests.len();
-        if count > self.requests_left {
-            let text = format!("more than {} requests in one call", limits::requests(self.scope.records.len()));
+        if let Err(text) = self.take_requests(count) {
             return (0..count).map(|_| Err(wit::http::SendError::Refused(text.clone()))).collect();
         }
-        self.requests_left -= count;
         let requests: Vec<GuestRequest> = requests.into_iter().map(guest_request).collect();
-        let deadline = self.deadline - limits::REPORT_TIME;
-        let replies = http::send_all(&self.wire, &mut self.guard, &mut self.secrets, &requests, deadline).await;
+        let allowance = Allowance {
+            deadline: self.deadline - self.limits.report_time,
+            request_time: self.limits.request_time,
+            reply_bytes: self.limits.reply_bytes,
+        };
+        let replies = http::send_all(&self.wire, &mut self.guard, &mut self.secrets, &requests, allowance).await;
         for (request, reply) in requests.iter().zip(&replies) {
-            trace_request(&self.plugin, self.scope.phase, request, reply);
+            self.trace(request, reply);
         }
         replies.into_iter().map(|reply| reply.map(wit_reply).map_err(|error| self.wit_send_error(error))).collect()
+    }
+
+    /// The guest's own words are in a refusal too.
+    fn trace(&self, request: &GuestRequest, reply: &Result<Reply, SendError>) {
+        let (plugin, phase, endpoint) = (&self.plugin, self.scope.phase.as_str(), self.clean(&request.endpoint));
+        match reply {
+            Ok(reply) => tracing::debug!(plugin, phase, endpoint, status = reply.status, "request"),
+            Err(SendError::Refused(rule)) => {
+                tracing::warn!(plugin, phase, endpoint, rule = self.clean(rule), "request refused");
+            }
+            Err(SendError::Unsent(error) | SendError::Unanswered(error)) => {
+                tracing::warn!(plugin, phase, endpoint, error = self.clean(error), "request failed");
+            }
+        }
+    }
+
+    /// Takes so many requests from what the call may make.
+    fn take_requests(&mut self, count: usize) -> Result<(), String> {
+        let limit = self.limits.requests_for(self.scope.records.len());
+        self.requests_left =
+            self.requests_left.checked_sub(count).ok_or_else(|| format!("more than {limit} requests in one call"))?;
+        Ok(())
     }
 
     fn wit_send_error(&self, error: SendError) -> wit::http::SendError {
@@ -113,27 +164,31 @@ impl CallState {
         if ttl > self.scope.max_ttl {
             return Err(format!("the TTL {ttl} is above {}", self.scope.max_ttl));
         }
-        match additions.iter().chain(deletions).find(|record| !self.scope.records.contains(record)) {
-            Some(record) => Err(format!("the value at {} is not one of this call", record.name)),
-            None => Ok(()),
+        let changed: Vec<&TxtRecord> = additions.iter().chain(deletions).collect();
+        if let Some(record) = changed.iter().find(|record| !self.scope.records.contains(record)) {
+            return Err(format!("the value at {} is not one of this call", record.name));
         }
+        let distinct: BTreeSet<&TxtRecord> = changed.iter().copied().collect();
+        if distinct.len() < changed.len() { Err("a value is given twice".into()) } else { Ok(()) }
     }
 }
 
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{061c}')
+/// The text up to so many bytes, less what is left of a character there; whether that cut something off.
+fn beginning(text: &str, bytes: usize) -> (&str, bool) {
+    let end = text.floor_char_boundary(bytes);
+    (&text[..end], end < text.len())
 }
 
-fn trace_request(plugin: &str, phase: Phase, request: &GuestRequest, reply: &Result<Reply, SendError>) {
-    let (phase, endpoint) = (phase.as_str(), &request.endpoint);
-    match reply {
-        Ok(reply) => tracing::debug!(plugin, phase, endpoint, status = reply.status, "request"),
-        Err(SendError::Refused(rule)) => tracing::warn!(plugin, phase, endpoint, rule, "request refused"),
-        Err(SendError::Unsent(error) | SendError::Unanswered(error)) => {
-            tracing::warn!(plugin, phase, endpoint, error, "request failed");
-        }
-    }
+/// Turns text around, hides within it or breaks a line.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
+
+/// Bytes that are scrubbed for each character that is kept.
+const CLEANED_A_CHAR: usize = 16;
 
 fn guest_request(request: wit::http::Request) -> GuestRequest {
     GuestRequest {
@@ -216,10 +271,10 @@ impl wit::dns_update::Host for CallState {
             (Ok(additions), Ok(deletions)) => (additions, deletions),
             (Err(text), _) | (_, Err(text)) => return refused(text),
         };
-        if let Err(text) = self.checked_update(&additions, &deletions, ttl) {
+        if let Err(text) = self.checked_update(&additions, &deletions, ttl).and_then(|()| self.take_requests(1)) {
             return refused(text);
         }
-        let deadline = self.deadline - limits::REPORT_TIME;
+        let deadline = self.deadline - self.limits.report_time;
         let result = updater.apply(&zone, &additions, &deletions, ttl, deadline).await;
         tracing::debug!(plugin = self.plugin, %zone, additions = additions.len(), deletions = deletions.len(), ok = result.is_ok(), "DNS update");
         Ok(result.map_err(update_error))
@@ -231,7 +286,10 @@ impl wit::dns_update::Host for CallState {
                 "the manifest has no [dns_update], or the call no zone".into(),
             )));
         };
-        Ok(updater.probe(&zone, self.deadline - limits::REPORT_TIME).await.map_err(update_error))
+        if let Err(text) = self.take_requests(1) {
+            return Ok(Err(wit::dns_update::UpdateError::Refused(text)));
+        }
+        Ok(updater.probe(&zone, self.deadline - self.limits.report_time).await.map_err(update_error))
     }
 }
 
@@ -336,7 +394,7 @@ fn fault(fault: Fault) -> wit::secrets::Fault {
 impl wit::log::Host for CallState {
     fn write(&mut self, level: wit::log::Level, message: String) -> wasmtime::Result<()> {
         self.log_lines += 1;
-        if self.log_lines > limits::LOG_LINES {
+        if self.log_lines > self.limits.log_lines {
             return Ok(());
         }
         let line = self.clean(&message);

@@ -14,11 +14,13 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::name::DnsName;
+use crate::plugin::address;
 use crate::plugin::wire::TxtRecord;
 
 /// A server that takes updates, and the key it knows.
 pub struct DnsUpdater {
     server: String,
+    user_typed: bool,
     signer: TSigner,
 }
 
@@ -48,7 +50,12 @@ impl DnsUpdater {
             .map_err(|_| refused("the TSIG secret is not base64; copy it as the key file has it".into()))?;
         let signer = TSigner::new(key, algorithm, name, FUDGE_SECONDS)
             .map_err(|_| refused("the TSIG key cannot be used with this algorithm".into()))?;
-        Ok(Self { server: with_port(server), signer })
+        Ok(Self { server: with_port(server), user_typed: false, signer })
+    }
+
+    /// The server is the user's own setting: it may stand in a private network or on this machine.
+    pub fn user_typed(self, user_typed: bool) -> Self {
+        Self { user_typed, ..self }
     }
 
     /// Deletes, then adds, values in as few messages as they fit in.
@@ -138,6 +145,8 @@ impl DnsUpdater {
             Ok(Err(error)) => return Err(unsent(error.to_string())),
             Err(_) => return Err(unsent("its name was not resolved in time".into())),
         };
+        let host = self.server.rsplit_once(':').map_or(self.server.as_str(), |(host, _)| host);
+        address::check_all(host, &addresses, self.user_typed).map_err(|rule| UpdateError::Refused(rule.to_string()))?;
         let mut last = "it has no address".to_owned();
         for address in addresses {
             let until = deadline.min(Instant::now() + CONNECT_TIME);

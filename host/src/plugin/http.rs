@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -13,7 +14,6 @@ use zeroize::Zeroizing;
 
 use crate::plugin::address::{self, FilteredResolver, Origin, OriginError};
 use crate::plugin::guard::{Admitted, CapturePlace, Fill, Guard, SinkPlace};
-use crate::plugin::limits;
 use crate::plugin::manifest::{FillError, Manifest};
 use crate::plugin::overrides::OriginOverrides;
 use crate::plugin::secret::{Class, Secrets};
@@ -73,16 +73,21 @@ impl Wire {
         self.gates.iter().map(|(id, gate)| (id.clone(), gate.origin.url.origin().ascii_serialization())).collect()
     }
 
-    async fn perform(&self, prepared: Prepared, deadline: Instant) -> Result<RawReply, SendError> {
+    async fn perform(
+        &self,
+        prepared: Prepared,
+        allowance: Allowance,
+        bytes_left: &AtomicUsize,
+    ) -> Result<RawReply, SendError> {
         let Some(gate) = self.gates.get(&prepared.origin) else {
             return Err(SendError::Refused(format!("the manifest has no origin {:?}", prepared.origin)));
         };
         let started = Instant::now();
-        let until = deadline.min(started + limits::REQUEST_TIME);
+        let until = allowance.deadline.min(started + allowance.request_time);
         let attempt = async {
             let _permit = gate.concurrency.acquire().await;
             gate.wait_for_turn().await;
-            exchange(&self.client, prepared).await
+            exchange(&self.client, prepared, bytes_left).await
         };
         match tokio::time::timeout_at(until, attempt).await {
             Ok(result) => result,
@@ -128,19 +133,29 @@ pub(super) fn fill_settings(template: &str, settings: &[(String, String)]) -> St
     settings.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
+/// What the requests of one host call may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    pub(super) deadline: Instant,
+    pub(super) request_time: Duration,
+    /// Bytes of all replies together: they are held until the last has come.
+    pub(super) reply_bytes: usize,
+}
+
 /// Admits, sends and reads the requests of one host call, all side by side.
 pub(super) async fn send_all(
     wire: &Wire,
     guard: &mut Guard,
     secrets: &mut Secrets,
     requests: &[GuestRequest],
-    deadline: Instant,
+    allowance: Allowance,
 ) -> Vec<Result<Reply, SendError>> {
     let (admitted, prepared) = match prepare_all(wire, guard, secrets, requests) {
         Ok(both) => both,
         Err((refused, error)) => return refused_batch(requests.len(), refused, &error),
     };
-    let replies = join_all(prepared.into_iter().map(|one| wire.perform(one, deadline))).await;
+    let bytes_left = AtomicUsize::new(allowance.reply_bytes);
+    let replies = join_all(prepared.into_iter().map(|one| wire.perform(one, allowance, &bytes_left))).await;
     admitted
         .iter()
         .zip(replies)
@@ -284,7 +299,11 @@ struct RawReply {
     body: Vec<u8>,
 }
 
-async fn exchange(client: &reqwest::Client, prepared: Prepared) -> Result<RawReply, SendError> {
+async fn exchange(
+    client: &reqwest::Client,
+    prepared: Prepared,
+    bytes_left: &AtomicUsize,
+) -> Result<RawReply, SendError> {
     let limit = prepared.reply_limit;
     let mut builder = client.request(prepared.method, prepared.url.as_str()).headers(prepared.headers);
     if let Some(body) = prepared.body {
@@ -300,6 +319,10 @@ async fn exchange(client: &reqwest::Client, prepared: Prepared) -> Result<RawRep
         let chunk = chunk.map_err(|error| SendError::Unanswered(causes(&error.without_url())))?;
         if body.len() + chunk.len() > limit {
             return Err(SendError::Unanswered(format!("the reply is larger than {limit} bytes")));
+        }
+        let taken = bytes_left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(chunk.len()));
+        if taken.is_err() {
+            return Err(SendError::Unanswered("the replies to one batch are too large together".into()));
         }
         body.extend_from_slice(&chunk);
     }
@@ -362,7 +385,14 @@ fn receive(guard: &mut Guard, secrets: &mut Secrets, admitted: &Admitted, reply:
         .filter(|(name, _)| !hidden_headers.iter().any(|hidden| hidden == name.as_str()))
         .map(|(name, value)| (name.to_string(), scrubber.text(&String::from_utf8_lossy(value.as_bytes()))))
         .collect();
-    Ok(Reply { status: reply.status, headers, body: scrubber.bytes(&body) })
+    Ok(Reply { status: reply.status, headers, body: as_text(&scrubber.bytes(&body)) })
+}
+
+/// The body as text: bytes that are none, and NUL, become U+FFFD.
+///
+/// A secret within a compressed or otherwise binary reply cannot be found there, so it must not come through whole.
+fn as_text(body: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(body).replace('\0', "\u{fffd}").into_bytes()
 }
 
 /// A token kept for the run may have ended; the guest sees that it has none and asks for another.

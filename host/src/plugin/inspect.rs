@@ -11,6 +11,8 @@ pub struct Inspected {
     pub sha256: String,
     /// What the provider says it needs.
     pub manifest: Manifest,
+    /// The same as it is written.
+    pub manifest_text: String,
     /// The interfaces imported, as `acmite:provider/http@0.1.0`.
     pub imports: Vec<String>,
 }
@@ -26,7 +28,7 @@ pub fn inspect(component: &[u8]) -> Result<Inspected, InspectError> {
     }
     let text = outside.manifest.ok_or(InspectError::NoManifest)?;
     let manifest = Manifest::parse(&text).map_err(|source| InspectError::Manifest { source })?;
-    Ok(Inspected { sha256: sha256_hex(component), manifest, imports: outside.imports })
+    Ok(Inspected { sha256: sha256_hex(component), manifest, manifest_text: text, imports: outside.imports })
 }
 
 /// SHA-256 in lower case hex.

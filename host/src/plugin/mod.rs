@@ -15,6 +15,7 @@ pub mod loader;
 pub mod manifest;
 pub mod overrides;
 pub mod provider;
+pub mod reserved;
 pub mod scrub;
 pub mod secret;
 pub mod template;

@@ -16,7 +16,7 @@ use crate::plugin::dns_update::{DnsUpdater, UpdateError};
 use crate::plugin::guard::Guard;
 use crate::plugin::http::{Wire, WireError, fill_settings};
 use crate::plugin::inspect::Inspected;
-use crate::plugin::limits;
+use crate::plugin::limits::Limits;
 use crate::plugin::loader::Loaded;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::overrides::OriginOverrides;
@@ -35,6 +35,7 @@ pub struct Provider {
     captures: RunCaptures,
     wire: Arc<Wire>,
     updater: Option<Arc<DnsUpdater>>,
+    limits: Limits,
 }
 
 impl fmt::Debug for Provider {
@@ -91,7 +92,13 @@ impl Provider {
             captures: RunCaptures::default(),
             wire: Arc::new(wire),
             updater: updater.map(Arc::new),
+            limits: Limits::default(),
         })
+    }
+
+    /// Calls it under other limits than acmite's own.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// What the provider says of itself.
@@ -116,8 +123,9 @@ impl Provider {
         let (context, txts) = (call.context.clone(), call.records.clone());
         let result = provider.acmite_provider_plugin().call_present(&mut call.store, &context, &txts).await;
         let state = self.finish(&call, result)?;
-        if state.len() > limits::STATE_BYTES {
-            return Err(self.error(Phase::Present, CallFault::StateTooLarge { bytes: state.len() }));
+        let (bytes, limit) = (state.len(), self.limits.state_bytes);
+        if bytes > limit {
+            return Err(self.error(Phase::Present, CallFault::StateTooLarge { bytes, limit }));
         }
         let memory = call.store.data().memory();
         Ok(Published { state, memory })
@@ -176,7 +184,6 @@ impl Provider {
             .map_err(|error| self.error(phase, CallFault::Memory { message: error.to_string() }))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let secrets = Secrets::new(self.credentials.clone(), self.captures.clone(), now);
-        let deadline = Instant::now() + limits::CALL_TIME;
         let state = CallState::new(
             self.manifest.id.clone(),
             scope,
@@ -184,8 +191,9 @@ impl Provider {
             secrets,
             self.wire.clone(),
             self.updater.clone(),
-            deadline,
+            self.limits.clone(),
         );
+        let deadline = state.deadline();
         let mut random = [0u8; 32];
         aws_lc_rs::rand::fill(&mut random).map_err(|_| self.error(phase, CallFault::NoRandom))?;
         let context = wit::types::Context {
@@ -206,8 +214,8 @@ impl Provider {
     fn store(&self, state: CallState, deadline: Instant) -> Store<CallState> {
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.budget);
-        store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
-        store.set_max_component_handles(limits::HANDLES);
+        store.set_hostcall_fuel(self.limits.hostcall_fuel);
+        store.set_max_component_handles(self.limits.handles);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             Ok(if Instant::now() < deadline { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
@@ -221,7 +229,7 @@ impl Provider {
         match instantiated {
             Ok(Ok(provider)) => Ok(provider),
             Ok(Err(trap)) => Err(self.trap(call, &trap)),
-            Err(_) => Err(self.error(call.phase, CallFault::OutOfTime)),
+            Err(_) => Err(self.error(call.phase, self.out_of_time())),
         }
     }
 
@@ -239,9 +247,9 @@ impl Provider {
     fn trap(&self, call: &Call, trap: &wasmtime::Error) -> CallError {
         let state = call.store.data();
         let fault = match trap.downcast_ref::<wasmtime::Trap>() {
-            Some(wasmtime::Trap::Interrupt) => CallFault::OutOfTime,
+            Some(wasmtime::Trap::Interrupt) => self.out_of_time(),
             _ if state.budget.exceeded.is_some() => {
-                CallFault::OverLimit { limit: state.budget.exceeded.unwrap_or_default() }
+                CallFault::OverLimit { limit: state.budget.exceeded.clone().unwrap_or_default() }
             }
             Some(code) => CallFault::Trapped { code: code.to_string(), last_words: state.last_words() },
             None => {
@@ -249,6 +257,10 @@ impl Provider {
             }
         };
         self.error(call.phase, fault)
+    }
+
+    fn out_of_time(&self) -> CallFault {
+        CallFault::OutOfTime { limit: self.limits.call_time }
     }
 
     fn error(&self, phase: Phase, fault: CallFault) -> CallError {
@@ -286,7 +298,7 @@ fn updater(
         &filled(&spec.algorithm),
         secret.unwrap_or_default(),
     )
-    .map(Some)
+    .map(|updater| Some(updater.user_typed(spec.server.starts_with('{'))))
 }
 
 const MAX_TTL: u32 = 3600;
@@ -347,19 +359,24 @@ pub enum CallFault {
         last_words: Option<String>,
     },
     /// It did not end in time.
-    #[error("it did not end within {} s", limits::CALL_TIME.as_secs())]
-    OutOfTime,
+    #[error("it did not end within {limit:?}")]
+    OutOfTime {
+        /// The limit.
+        limit: std::time::Duration,
+    },
     /// It asked for more than it may have.
     #[error("it asked for more than {limit}")]
     OverLimit {
         /// The limit.
-        limit: &'static str,
+        limit: String,
     },
     /// Its state is too large.
-    #[error("it returned {bytes} bytes of state, at most {} may be kept", limits::STATE_BYTES)]
+    #[error("it returned {bytes} bytes of state, at most {limit} may be kept")]
     StateTooLarge {
         /// The size.
         bytes: usize,
+        /// The limit.
+        limit: usize,
     },
     /// What the host kept of the records cannot be read.
     #[error("what was kept of the published records cannot be read: {message}")]

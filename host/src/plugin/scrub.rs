@@ -53,6 +53,11 @@ impl Scrubber {
         clean
     }
 
+    /// Bytes of the longest form of a secret that is looked for.
+    pub fn longest(&self) -> usize {
+        self.needles.values().flatten().map(|needle| needle.bytes.len()).max().unwrap_or_default()
+    }
+
     fn longest_at(&self, rest: &[u8]) -> Option<&Needle> {
         self.needles.get(rest.first()?)?.iter().find(|needle| rest.starts_with(&needle.bytes))
     }

@@ -163,7 +163,7 @@ impl Secrets {
 
     /// A signature over the joined data with a PEM key.
     pub fn sign(&mut self, algorithm: Signing, key: u32, data: &[Part]) -> Result<u32, Fault> {
-        let (pem, mut classes) = self.join(&[Part::Secret(key)])?;
+        let (pem, mut classes) = self.key(key)?;
         let (data, data_classes) = self.join(data)?;
         classes.extend(data_classes);
         let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| Fault::BadKey)?;
@@ -173,13 +173,24 @@ impl Secrets {
 
     /// Six digits for now (RFC 6238); the key is base32.
     pub fn totp(&mut self, key: u32) -> Result<u32, Fault> {
-        let (text, classes) = self.join(&[Part::Secret(key)])?;
+        let (text, classes) = self.key(key)?;
         let text: Zeroizing<Vec<u8>> = Zeroizing::new(
             text.iter().filter(|b| !matches!(b, b' ' | b'-' | b'=')).map(u8::to_ascii_uppercase).collect(),
         );
         let key = data_encoding::BASE32_NOPAD.decode(&text).map(Zeroizing::new).map_err(|_| Fault::BadKey)?;
         let code = totp_code(&key, self.now / TOTP_STEP_SECONDS, TOTP_DIGITS);
         self.add_derived(code.into_bytes(), &classes)
+    }
+
+    /// A credential as it stands. Were a key joined or encoded by the guest, whether it is one would tell of the bytes
+    /// of the secrets within.
+    fn key(&self, number: u32) -> Result<(Zeroizing<Vec<u8>>, BTreeSet<Class>), Fault> {
+        let entry = entry(&self.entries, number).ok_or(Fault::UnknownSecret)?;
+        let as_it_stands = |class: &Class| matches!(class, Class::Raw(_) | Class::Captured(_));
+        match entry.holds.is_empty() && entry.classes.len() == 1 && entry.classes.iter().all(as_it_stands) {
+            true => Ok((entry.bytes.clone(), entry.classes.clone())),
+            false => Err(Fault::BadKey),
+        }
     }
 
     /// Takes up what was cut out of a reply as `endpoint.capture`.

@@ -8,4 +8,7 @@ mod write;
 pub use core_dump::forbid_core_dumps;
 pub use lock::{FileLock, LockError};
 pub use read::{Policy, SecureReadError, read_private, read_private_with};
-pub use write::{Owner, SecureWriteError, create_private_dir, remove_durably, sync_dir, write_whole, write_whole_for};
+pub use write::{
+    Owner, SecureWriteError, create_private_dir, remove_durably, sync_dir, write_whole, write_whole_for,
+    write_whole_soon,
+};

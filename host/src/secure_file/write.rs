@@ -25,18 +25,34 @@ pub struct Owner {
 
 /// As [`write_whole`], for another owner.
 pub fn write_whole_for(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Result<(), SecureWriteError> {
+    replace(path, bytes, mode, owner, Durability::OnDisk)?;
+    sync_dir(folder_of(path))
+}
+
+/// As [`write_whole`] for readers, but without waiting for the disk: after a power cut the file may be empty.
+pub fn write_whole_soon(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SecureWriteError> {
+    replace(path, bytes, mode, Owner::default(), Durability::Soon)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    OnDisk,
+    Soon,
+}
+
+fn replace(path: &Path, bytes: &[u8], mode: u32, owner: Owner, when: Durability) -> Result<(), SecureWriteError> {
     let failed = |source| SecureWriteError::Write { path: path.to_owned(), source };
     let temporary = temporary_beside(path);
-    let written = write_new(&temporary, bytes, mode, owner).and_then(|()| fs::rename(&temporary, path));
+    let written = write_new(&temporary, bytes, mode, owner, when).and_then(|()| fs::rename(&temporary, path));
     if let Err(source) = written {
         // What matters is the first failure; a leftover is empty or as private as the file.
         let _ = fs::remove_file(&temporary);
         return Err(failed(source));
     }
-    sync_dir(folder_of(path))
+    Ok(())
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8], mode: u32, owner: Owner, when: Durability) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(path)?;
     file.write_all(bytes)?;
     if owner != Owner::default() {
@@ -44,7 +60,7 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> io::Result<(
     }
     // Not left to the umask.
     file.set_permissions(fs::Permissions::from_mode(mode))?;
-    file.sync_all()
+    if when == Durability::OnDisk { file.sync_all() } else { Ok(()) }
 }
 
 fn temporary_beside(path: &Path) -> PathBuf {

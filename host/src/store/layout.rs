@@ -84,17 +84,19 @@ impl StateDir {
         self.root.join("hooks").join(format!("{kind}.d"))
     }
 
-    /// What is kept of the account at one CA, named by its directory's URL.
-    pub fn account(&self, server: &Url) -> PathBuf {
+    /// What is kept of an account at one CA, named by its directory's URL and, of several, a name.
+    pub fn account(&self, server: &Url, name: Option<&str>) -> PathBuf {
         let readable: String = server.as_str().chars().skip_while(|c| *c != '/').filter(|c| *c != '?').collect();
         let readable = readable.trim_matches('/').chars();
         let slug: String =
             readable.map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).take(80).collect();
         // Two URLs may read alike; their digests do not.
-        self.accounts_dir().join(format!("{slug}-{}", &sha256_hex(server.as_str().as_bytes())[..8]))
+        let name = name.map(|name| format!("@{}", file_name(name))).unwrap_or_default();
+        self.accounts_dir().join(format!("{slug}-{}{name}", &sha256_hex(server.as_str().as_bytes())[..8]))
     }
 
-    fn accounts_dir(&self) -> PathBuf {
+    /// All accounts.
+    pub fn accounts_dir(&self) -> PathBuf {
         self.root.join("accounts")
     }
 
@@ -219,7 +221,7 @@ mod tests {
     fn accounts_of_two_servers_are_apart() {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = StateDir::open(&folder.path().join("state")).expect("opened");
-        let path = |url: &str| dir.account(&Url::parse(url).expect("a URL"));
+        let path = |url: &str| dir.account(&Url::parse(url).expect("a URL"), None);
         assert_ne!(path("https://ca.example/dir"), path("https://ca.example/dir/"));
         assert_ne!(path("https://ca.example:1/dir"), path("https://ca.example:2/dir"));
         let name = path("https://ca.example/acme/dir");

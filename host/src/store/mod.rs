@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod certificate;
+pub mod foreign_account;
 pub mod journal;
 mod layout;
 pub mod plugin_pins;

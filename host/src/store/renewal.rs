@@ -26,6 +26,9 @@ pub struct Renewal {
     /// The CA's directory.
     #[serde(with = "url_text")]
     pub server: Url,
+    /// Which of several accounts at the CA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// PEM file of roots trusted besides the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<PathBuf>,
@@ -296,6 +299,7 @@ mod tests {
             version: FormatVersion,
             names: ["example.com", "*.example.com"].map(|name| CertName::parse(name).expect("a name")).to_vec(),
             server: Url::parse("https://ca.example/dir").expect("a URL"),
+            account: None,
             ca_bundle: Some("/etc/ca.pem".into()),
             key_type: "p256".to_owned(),
             reuse_key: false,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::layout::StateDir;
-use crate::secure_file::{SecureWriteError, remove_durably, write_whole};
+use crate::secure_file::{SecureWriteError, remove_durably, write_whole, write_whole_soon};
 
 /// What happened so far and what is to come. Losing it costs a back-off, never a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,7 +133,19 @@ impl RenewalState {
     /// Keeps it, whole or not at all.
     pub fn save(&self, state: &StateDir, name: &str) -> Result<(), RenewalStateError> {
         let json = serde_json::to_vec_pretty(self).map_err(|_| RenewalStateError::Unwritable)?;
-        Ok(write_whole(&state.renewal_state(name), &json, 0o600)?)
+        let path = state.renewal_state(name);
+        // Ten thousand certificates that need nothing must not wait for the disk ten thousand times.
+        if self.can_be_lost() {
+            write_whole_soon(&path, &json, 0o600)?
+        } else {
+            write_whole(&path, &json, 0o600)?
+        }
+        Ok(())
+    }
+
+    /// Whether nothing would be missed but what the next run finds out again.
+    fn can_be_lost(&self) -> bool {
+        self.failures == 0 && self.hold.is_none() && self.order.is_none() && self.owed_hooks.is_empty()
     }
 
     /// Forgets it.
@@ -194,6 +206,22 @@ mod tests {
         assert_eq!(RenewalState::load(&dir, "example.com"), state());
         fs::write(dir.renewal_state("example.com"), "{\"failures\":").expect("written");
         assert_eq!(RenewalState::load(&dir, "example.com"), RenewalState::default());
+    }
+
+    #[test]
+    fn an_order_a_hold_a_failure_and_an_owed_hook_are_not_to_be_lost() {
+        assert!(
+            RenewalState { suggestion: state().suggestion, quiet: state().quiet, ..RenewalState::default() }
+                .can_be_lost()
+        );
+        for kept in [
+            RenewalState { failures: 1, ..RenewalState::default() },
+            RenewalState { hold: state().hold, ..RenewalState::default() },
+            RenewalState { order: state().order, ..RenewalState::default() },
+            RenewalState { owed_hooks: vec!["x".to_owned()], ..RenewalState::default() },
+        ] {
+            assert!(!kept.can_be_lost(), "{kept:?}");
+        }
     }
 
     #[test]

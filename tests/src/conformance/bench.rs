@@ -83,9 +83,9 @@ impl Bench {
                 let api = MockApi::start(rules).await.expect("a mock that starts");
                 writes = *writing;
                 let url = api.base_url();
-                let origins = origin.iter().flat_map(|origins| origins.split(','));
-                let led: Vec<_> = origins.map(|origin| format!("{}.{origin}={url}", adapter.plugin)).collect();
-                (Peer::Mock { api, store }, url, led.join(","))
+                let led = |origin: &str| format!("{}.{origin}={url}", adapter.plugin);
+                let text: Vec<String> = origin.iter().flat_map(|origins| origins.split(',')).map(led).collect();
+                (Peer::Mock { api, store }, url, text.join(","))
             }
             Back::NameServer(start) => {
                 let server = start(zones)?;

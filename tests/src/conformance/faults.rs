@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use acmite::plugin::limits::REQUEST_TIME;
+use acmite::plugin::limits::Limits;
 use acmite::plugin::provider::Published;
 use acmite::plugin::told::ErrorKind;
 use acmite::plugin::wire::TxtRecord;
@@ -62,8 +62,9 @@ pub async fn a_rate_limit_says_how_long_to_wait(adapter: &Adapter) {
 
 pub async fn a_malformed_reply_is_the_apis_fault(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
-    // The host withholds a reply that lacks the token it captures there.
-    bench.api().fail_next_that(|request| !request.path.ends_with("/token"), 1, &Fault::Malformed);
+    // A login is over then; the host withholds its reply if it is malformed.
+    bench.provider.check(None).await.expect("a credential that works");
+    bench.api().fail_next(1, &Fault::Malformed);
     let told = told(bench.present(&ours()).await);
     assert_eq!(told.kind, ErrorKind::Upstream, "{told}");
 }
@@ -87,7 +88,7 @@ pub async fn a_reply_that_breaks_off_is_a_passing_fault(adapter: &Adapter) {
 /// The host's limit is the same for every provider, and it takes its time: one provider is enough.
 pub async fn a_reply_that_does_not_come_is_a_passing_fault(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
-    bench.api().fail_next(1, &Fault::Slow(2 * REQUEST_TIME));
+    bench.api().fail_next(1, &Fault::Slow(2 * Limits::default().request_time));
     let told = told(bench.present(&ours()).await);
     assert_eq!(told.kind, ErrorKind::Transient, "{told}");
 }

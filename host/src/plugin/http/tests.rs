@@ -123,15 +123,16 @@ impl Setup {
             serve(stream).await;
         };
         let request = [request("get", None)];
-        let until = Instant::now() + Duration::from_millis(deadline);
+        let until = Allowance { deadline: Instant::now() + Duration::from_millis(deadline), ..later(10) };
         let sent = send_all(&self.wire, &mut self.guard, &mut self.secrets, &request, until);
         let mut replies = tokio::select! { replies = sent => replies, () = served => panic!("the server ended first") };
         replies.pop().expect("a result").expect_err("no reply")
     }
 }
 
-fn later(seconds: u64) -> Instant {
-    Instant::now() + Duration::from_secs(seconds)
+fn later(seconds: u64) -> Allowance {
+    let time = Duration::from_secs(seconds);
+    Allowance { deadline: Instant::now() + time, request_time: time, reply_bytes: 1 << 26 }
 }
 
 fn request(endpoint: &str, body: Option<&str>) -> GuestRequest {

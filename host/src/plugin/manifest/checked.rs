@@ -29,6 +29,12 @@ impl RawManifest {
             .into_iter()
             .map(|(id, raw)| raw.checked(&id, &origins).map(|endpoint| (id, endpoint)))
             .collect::<Result<_, _>>()?;
+        if self.propagation.min_ttl.is_some_and(|ttl| ttl > MAX_MIN_TTL) {
+            return Err(rule("propagation.min_ttl", &format!("it is at most {MAX_MIN_TTL} s")));
+        }
+        if self.propagation.settle_ms > MAX_SETTLE_MS {
+            return Err(rule("propagation.settle_ms", &format!("it is at most {MAX_SETTLE_MS}")));
+        }
         let manifest = Manifest {
             id: self.id,
             name: self.name,
@@ -116,3 +122,8 @@ pub(super) fn template(key: &str, text: &str) -> Result<Template, ManifestError>
 pub(super) fn rule(key: &str, message: &str) -> ManifestError {
     ManifestError::Rule { key: key.to_owned(), message: message.to_owned() }
 }
+
+/// A day: an API that takes no less than that keeps no challenge anyway.
+const MAX_MIN_TTL: u32 = 86_400;
+/// Half an hour.
+const MAX_SETTLE_MS: u64 = 1_800_000;

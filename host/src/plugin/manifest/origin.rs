@@ -79,12 +79,16 @@ impl RawOrigin {
     pub(super) fn checked(self, id: &str) -> Result<OriginSpec, ManifestError> {
         let key = format!("origin.{id}");
         let rate_per_second = self.rate_per_second.unwrap_or(DEFAULT_RATE);
-        if !(rate_per_second > 0.0 && rate_per_second <= 1000.0) {
-            return Err(rule(&key, "rate_per_second is above 0 and at most 1000"));
+        if !(MIN_RATE..=1000.0).contains(&rate_per_second) {
+            return Err(rule(&key, &format!("rate_per_second is at least {MIN_RATE} and at most 1000")));
         }
         let user_typed = self.url.starts_with('{');
-        if !user_typed {
-            check_host(&key, &self.url)?;
+        match self.url.split_once('}') {
+            Some((_, rest)) if user_typed && !(rest.is_empty() || rest.starts_with('/')) => {
+                return Err(rule(&key, "after the setting that is the whole host comes a path or nothing"));
+            }
+            _ if user_typed => {}
+            _ => check_host(&key, &self.url)?,
         }
         Ok(OriginSpec {
             user_typed,
@@ -140,6 +144,8 @@ const BARRED_HEADERS: [&str; 13] = [
     "if-range",
 ];
 const DEFAULT_RATE: f64 = 20.0;
+/// A lower one would be no rate but a stop: a request waits no longer than its time.
+const MIN_RATE: f64 = 0.05;
 const DEFAULT_CONCURRENCY: usize = 4;
 
 /// Why an origin's URL is not complete.

@@ -7,6 +7,7 @@ use crate::plugin::template::{Piece, Template};
 /// Checks what no key alone shows.
 pub(super) fn check(manifest: &Manifest) -> Result<(), ManifestError> {
     check_settings(manifest)?;
+    check_typed(manifest)?;
     for (id, origin) in &manifest.origins {
         check_sinks(&format!("origin.{id}"), &origin.sinks, manifest)?;
     }
@@ -84,6 +85,20 @@ fn check_settings(manifest: &Manifest) -> Result<(), ManifestError> {
         .flat_map(|(id, origin)| origin.settings().into_iter().map(move |name| (format!("origin.{id}"), name)));
     match in_origins.chain(in_paths).find(|(_, name)| !is_plain(name)) {
         Some((key, name)) => Err(rule(&key, &format!("{name:?} is not a field, or a secret one"))),
+        None => Ok(()),
+    }
+}
+
+/// What is exempt from the filter of addresses because the user typed it must be typed by the user.
+fn check_typed(manifest: &Manifest) -> Result<(), ManifestError> {
+    let origins = manifest.origins.values().filter(|origin| origin.user_typed).map(|origin| origin.url.as_str());
+    let servers = manifest.dns_update.iter().map(|update| update.server.as_str());
+    let names = origins.chain(servers).filter_map(|text| text.strip_prefix('{')?.split_once('}')).map(|(name, _)| name);
+    let has_default = |name: &str| manifest.fields.iter().any(|field| field.name == name && field.default.is_some());
+    match names.into_iter().find(|name| has_default(name)) {
+        Some(name) => {
+            Err(rule(&format!("field.{name}"), "what names a whole host has no default: it is the user's to type"))
+        }
         None => Ok(()),
     }
 }

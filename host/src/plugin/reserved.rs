@@ -1,0 +1,166 @@
+//! What belongs to the bundled providers: their ids, the hosts of their APIs, the names of their secrets.
+//!
+//! A stranger writes his own manifest. Where it names what a bundled one names, it is held to that one: the same fields,
+//! origins and endpoints, so that the same guards and sinks are in force.
+
+use toml::{Table, Value};
+
+/// Checks the manifest of a component that does not come with acmite against those (id and text) that do.
+pub fn check<'a>(manifest: &str, bundled: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), ReservedError> {
+    let outsider = Confinement::read(manifest);
+    for (id, text) in bundled {
+        let ours = Confinement::read(text);
+        if outsider == ours {
+            continue;
+        }
+        if outsider.id == id {
+            return Err(ReservedError::Id { id: id.to_owned() });
+        }
+        if let Some(host) = outsider.hosts().find(|host| ours.hosts().any(|known| may_meet(host, known))) {
+            return Err(ReservedError::Host { host: host.to_owned(), id: id.to_owned() });
+        }
+        let secrets = ours.names(true);
+        if let Some(name) = outsider.names(false).into_iter().find(|name| secrets.contains(name)) {
+            return Err(ReservedError::SecretName { name, id: id.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// The parts of a manifest that say what may be done.
+#[derive(PartialEq)]
+struct Confinement {
+    id: String,
+    field: Table,
+    origin: Table,
+    endpoint: Table,
+    dns_update: Table,
+}
+
+impl Confinement {
+    /// A text that is no manifest confines to nothing; it was refused before it came here.
+    fn read(manifest: &str) -> Self {
+        let mut whole: Table = toml::from_str(manifest).unwrap_or_default();
+        let mut table = |name: &str| match whole.remove(name) {
+            Some(Value::Table(table)) => table,
+            _ => Table::new(),
+        };
+        let mut field = table("field");
+        for (_, one) in field.iter_mut() {
+            // Words for people confine nothing.
+            one.as_table_mut().map(|one| one.remove("help"));
+        }
+        let (origin, endpoint, dns_update) = (table("origin"), table("endpoint"), table("dns_update"));
+        let id = whole.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self { id, field, origin, endpoint, dns_update }
+    }
+
+    /// The hosts of its origins, unless the user types them.
+    fn hosts(&self) -> impl Iterator<Item = &str> {
+        let urls = self.origin.values().filter_map(|origin| origin.get("url")?.as_str());
+        urls.filter_map(|url| url.strip_prefix("https://")).map(|rest| {
+            let authority = rest.split('/').next().unwrap_or(rest);
+            authority.split_once(':').map_or(authority, |(host, _)| host)
+        })
+    }
+
+    /// Every name that gives a value to a secret field, or to one that is none.
+    fn names(&self, secret: bool) -> Vec<String> {
+        let is_secret = |field: &Value| field.get("secret").and_then(Value::as_bool).unwrap_or(false);
+        let fields = self.field.values().filter(|field| is_secret(field) == secret);
+        let lists = fields.flat_map(|field| ["env", "certbot", "lego"].map(|key| field.get(key)));
+        let values = lists.flatten().filter_map(Value::as_array).flatten();
+        values.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+}
+
+/// Whether two hosts can be the same once the settings in them are filled in.
+fn may_meet(one: &str, other: &str) -> bool {
+    let (one, other): (Vec<&str>, Vec<&str>) = (one.split('.').collect(), other.split('.').collect());
+    let same = |(a, b): (&&str, &&str)| a.contains('{') || b.contains('{') || a.eq_ignore_ascii_case(b);
+    one.len() == other.len() && one.iter().zip(&other).all(same)
+}
+
+/// What a component claims that is not its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReservedError {
+    /// The id of a bundled provider.
+    #[error(
+        "its id {id:?} belongs to a bundled plugin, whose fields, origins and endpoints it does not have; give it another id"
+    )]
+    Id {
+        /// The id.
+        id: String,
+    },
+    /// The host of a bundled provider's API.
+    #[error(
+        "it asks {host}, where the bundled plugin {id:?} goes, by other rules than that one's; use {id}, or give it the same fields, origins and endpoints"
+    )]
+    Host {
+        /// The host.
+        host: String,
+        /// The bundled provider.
+        id: String,
+    },
+    /// A plain field that would read a bundled provider's secret.
+    #[error(
+        "a plain field of it reads {name}, which holds a secret of {id}; make the field secret or take the name away"
+    )]
+    SecretName {
+        /// The variable or key.
+        name: String,
+        /// The bundled provider.
+        id: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = r#"
+id = "quill"
+[field.token]
+secret = true
+env = ["QUILL_TOKEN"]
+[origin.api]
+url = "https://api.quill.example/v1"
+[endpoint.zones]
+request = "GET /zones"
+"#;
+
+    fn checked(manifest: &str) -> Result<(), ReservedError> {
+        check(manifest, [("quill", OURS)])
+    }
+
+    #[test]
+    fn the_same_confinement_may_have_the_same_id_and_host() {
+        assert_eq!(checked(OURS), Ok(()));
+        assert_eq!(checked(&OURS.replace("secret = true", "secret = true\nhelp = 'other words'")), Ok(()));
+        assert_eq!(checked(&format!("version = '9'{OURS}")), Ok(()));
+    }
+
+    #[test]
+    fn a_bundled_id_with_other_rules_is_refused() {
+        let wider = OURS.replace("GET /zones", "DELETE /zones");
+        assert_eq!(checked(&wider), Err(ReservedError::Id { id: "quill".into() }));
+    }
+
+    #[test]
+    fn a_bundled_host_with_other_rules_is_refused_however_it_is_written() {
+        for host in ["api.quill.example", "API.quill.example:443", "{x}.quill.example"] {
+            let other = format!("id = 'other'\n[origin.api]\nurl = 'https://{host}/v2'\n");
+            assert!(matches!(checked(&other), Err(ReservedError::Host { .. })), "{host}");
+        }
+        let elsewhere = "id = 'other'\n[origin.api]\nurl = 'https://quill.example/v2'\n";
+        assert_eq!(checked(elsewhere), Ok(()));
+    }
+
+    #[test]
+    fn a_plain_field_cannot_read_what_another_holds_secret() {
+        let other = "id = 'other'\n[field.name]\nenv = ['QUILL_TOKEN']\n";
+        assert!(matches!(checked(other), Err(ReservedError::SecretName { .. })));
+        let secret = "id = 'other'\n[field.name]\nsecret = true\nenv = ['QUILL_TOKEN']\n";
+        assert_eq!(checked(secret), Ok(()));
+    }
+}

@@ -1,0 +1,3 @@
+;; Twelve memories of one page each.
+(memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1)
+(memory 1) (memory 1) (memory 1) (memory 1) (memory 1) (memory 1)

@@ -1,0 +1,3 @@
+;; Crashes while it is instantiated.
+(func $start unreachable)
+(start $start)
