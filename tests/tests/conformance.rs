@@ -86,4 +86,8 @@ mod duckdns {
 mod google {
     for_all!(google);
     for_mocks!(google);
+
+    mod settled {
+        cases! { google; settled: a_change_is_pending_until_the_api_says_otherwise; }
+    }
 }
