@@ -40,6 +40,14 @@ impl Scene {
         Self::new("rfc2136", peer.address, &text)
     }
 
+    /// With the provider `duckdns`.
+    ///
+    /// # Panics
+    /// If the folder cannot be made.
+    pub fn duckdns(resolver: SocketAddr, token: &str) -> Self {
+        Self::new("duckdns", resolver, &format!("token = \"{token}\"\n"))
+    }
+
     fn new(plugin: &'static str, resolver: SocketAddr, credentials: &str) -> Self {
         let scene = Self { folder: tempfile::tempdir().expect("a folder"), plugin, resolver };
         scene.private_file("credentials.toml", credentials);

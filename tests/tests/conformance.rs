@@ -111,3 +111,26 @@ mod azure {
     for_all!(azure);
     for_mocks!(azure);
 }
+
+mod namecheap {
+    for_all!(namecheap);
+    for_mocks!(namecheap);
+}
+
+mod duckdns {
+    cases! { duckdns;
+        slots: values_are_published_again_and_removed_and_foreign_ones_stay, a_second_value_at_one_name_is_unsupported,
+            a_wrong_token_is_denied_and_changes_nothing, check_tells_of_another_zone_and_writes_nothing,
+            each_status_becomes_its_kind_of_error,
+            a_publication_that_failed_is_completed_by_the_next_and_removed;
+    }
+}
+
+mod google {
+    for_all!(google);
+    for_mocks!(google);
+
+    mod settled {
+        cases! { google; settled: a_change_is_pending_until_the_api_says_otherwise; }
+    }
+}

@@ -1,4 +1,5 @@
-//! Proving names by dns-01 and dns-account-01: publish, wait, answer, withdraw; zones side by side.
+//! Proving names by dns-01 and dns-account-01: publish, wait, answer, withdraw; zones side by side, in
+//! rounds where a name holds too few values for all at once.
 
 use futures_util::future::join_all;
 
@@ -20,9 +21,13 @@ pub(super) async fn prove(
 ) -> Result<(), Dns01Error> {
     let wanted: Vec<Wanted> = proofs.iter().map(|proof| record(account, proof)).collect::<Result<_, _>>()?;
     let batches = plan(session, &wanted).await?;
-    let proven = batches.iter().map(|batch| {
-        let proofs = batch.wanted.iter().map(|index| proofs[*index]).collect();
-        ZoneProof { publisher: Publisher { session, options, certificate, batch }, account, batch, proofs }.run()
+    let proven = batches.into_iter().map(|batch| async move {
+        for batch in &batch.in_rounds() {
+            let proofs = batch.wanted.iter().map(|index| proofs[*index]).collect();
+            let publisher = Publisher { session, options, certificate, batch };
+            ZoneProof { publisher, account, batch, proofs }.run().await?;
+        }
+        Ok(())
     });
     let failures: Vec<ZoneFailure> = join_all(proven).await.into_iter().filter_map(Result::err).collect();
     if failures.is_empty() { Ok(()) } else { Err(Dns01Error::Zones { failures }) }

@@ -14,6 +14,8 @@ pub mod method;
 
 pub mod proof;
 
+mod rounds;
+
 pub mod publish;
 
 pub mod dns01;

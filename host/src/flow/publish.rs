@@ -10,10 +10,12 @@ use tokio::time::{Instant, timeout_at};
 use super::event::Event;
 use super::proof::AnswerError;
 use super::retry::until_settled;
+use super::rounds::rounds;
 use super::session::{Instance, Session, SourceError};
 use crate::backoff::Backoff;
 use crate::dns::{Expectation, PropagationError, PropagationOptions, Target, Zone, ZoneError};
 use crate::name::DnsName;
+use crate::plugin::manifest::Semantics;
 use crate::plugin::provider::{CallError, Published, Settlement};
 use crate::plugin::wire::TxtRecord;
 use crate::store::journal::{Entry, HeldEntry, Journal, JournalError};
@@ -90,6 +92,19 @@ async fn find_targets(session: &Session<'_>, wanted: &[Wanted]) -> Result<Vec<Ta
 const ZONE_SEARCH_TIME: Duration = Duration::from_secs(60);
 
 impl Batch {
+    /// As much at once as the provider holds at a name; what comes later is proven when the earlier is withdrawn.
+    pub(super) fn in_rounds(self) -> Vec<Self> {
+        let Semantics::Slots(most) = self.instance.provider.manifest().semantics else { return vec![self] };
+        let names: Vec<&DnsName> = self.records.iter().map(|record| &record.name).collect();
+        let round = |positions: Vec<usize>| Self {
+            zone: self.zone.clone(),
+            instance: Arc::clone(&self.instance),
+            records: positions.iter().map(|&at| self.records[at].clone()).collect(),
+            wanted: positions.iter().map(|&at| self.wanted[at]).collect(),
+        };
+        rounds(&names, most.into()).into_iter().map(round).collect()
+    }
+
     fn found(&self, delegated: usize) -> Event {
         let names: BTreeSet<DnsName> = self.records.iter().map(|record| record.name.clone()).collect();
         Event::ZoneFound {

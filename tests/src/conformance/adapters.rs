@@ -241,6 +241,64 @@ pub fn azure() -> Adapter {
     }
 }
 
+/// Namecheap: one read, one write, and one read that sees what became of it.
+pub fn namecheap() -> Adapter {
+    Adapter {
+        plugin: "namecheap",
+        settings: |_| {
+            let user = ("api_user", api::NAMECHEAP_USER.to_owned());
+            vec![user, ("client_ip", api::NAMECHEAP_CLIENT_IP.to_owned())]
+        },
+        secrets: |key| vec![("api_key", key.to_owned())],
+        credential: "key-of-the-suite",
+        wrong_credential: "key-of-another",
+        most: Most { present: 3, cleanup: 3 },
+        back: Back::Mock {
+            rules: |store, key| Box::new(api::namecheap(store, key)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
+/// DuckDNS: one request a name. Its names are those of duckdns.org with one value each, and it shows none of them, so
+/// that it is put through the cases of `slots` in the place of all others.
+pub fn duckdns() -> Adapter {
+    Adapter {
+        plugin: "duckdns",
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("token", token.to_owned())],
+        credential: "token-of-the-suite",
+        wrong_credential: "token-of-another",
+        most: Most { present: 3, cleanup: 3 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::duckdns(store, token, &["me", "www", "my"])),
+            origin: Some("api"),
+            writes: |_| true,
+        },
+    }
+}
+
+/// Google: a token, the zone, one read a name, one change; the token serves the whole run.
+pub fn google() -> Adapter {
+    Adapter {
+        plugin: "google",
+        settings: |_| {
+            let project = ("project", api::GOOGLE_PROJECT.to_owned());
+            vec![("client_email", api::GOOGLE_EMAIL.to_owned()), project]
+        },
+        secrets: |key| vec![("service_account", "{}".to_owned()), ("private_key", key.to_owned())],
+        credential: include_str!("keys/google.pem"),
+        wrong_credential: include_str!("keys/google-other.pem"),
+        most: Most { present: 53, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, key| Box::new(api::google(store, key)),
+            origin: Some("login,api"),
+            writes: |request| request.method != "GET" && request.path != "/token",
+        },
+    }
+}
+
 fn zone_files(zones: &[Zone]) -> Vec<(String, Vec<String>)> {
     let line = |(name, kind, value): (String, &str, String)| match kind {
         "TXT" => format!("{name}. IN TXT \"{value}\""),

@@ -20,7 +20,8 @@ fn status(status: u16) -> Fault {
     Fault::Status { status, retry_after: None }
 }
 
-const KINDS: [(u16, ErrorKind); 8] = [
+/// Statuses and the kinds of error that they stand for.
+pub const KINDS: [(u16, ErrorKind); 8] = [
     (401, ErrorKind::Denied),
     (403, ErrorKind::Forbidden),
     (404, ErrorKind::ZoneNotFound),

@@ -9,5 +9,6 @@ pub mod check;
 pub mod counter;
 pub mod faults;
 pub mod settled;
+pub mod slots;
 pub mod values;
 pub mod zones;

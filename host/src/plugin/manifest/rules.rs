@@ -243,8 +243,8 @@ mod tests {
     use super::*;
 
     const INWX: &str = include_str!("../fixtures/inwx.toml");
-    const GOOGLE: &str = include_str!("../fixtures/google.toml");
-    const NAMECHEAP: &str = include_str!("../fixtures/namecheap.toml");
+    const GOOGLE: &str = include_str!("../../../../plugins/google/plugin.toml");
+    const NAMECHEAP: &str = include_str!("../../../../plugins/namecheap/plugin.toml");
 
     fn refused(manifest: &str, from: &str, to: &str) -> String {
         assert!(manifest.contains(from), "{from}");

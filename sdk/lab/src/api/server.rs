@@ -36,6 +36,15 @@ impl Request {
         let kind = self.headers.get("content-type")?;
         kind.starts_with("application/json").then(|| serde_json::from_str(&self.body).ok())?
     }
+
+    /// The fields of the body, if the content type says it is a form and none is given twice.
+    pub fn form(&self) -> Option<BTreeMap<String, String>> {
+        let kind = self.headers.get("content-type")?;
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(self.body.as_bytes()).into_owned().collect();
+        let count = pairs.len();
+        let fields: BTreeMap<_, _> = pairs.into_iter().collect();
+        (kind.starts_with("application/x-www-form-urlencoded") && fields.len() == count).then_some(fields)
+    }
 }
 
 /// A mock's reply.
@@ -43,7 +52,7 @@ impl Request {
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// The body; `Null` is none, a string is XML as it stands.
+    /// The body; `Null` is none, a string is XML or other text as it stands.
     pub body: Value,
 }
 

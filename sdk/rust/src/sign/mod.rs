@@ -4,6 +4,7 @@
 //! The manifest needs a sink for it, `secrets = { "header:authorization" = ["derived secret_key"] }`.
 
 mod date;
+pub mod jwt;
 pub mod ovh;
 pub mod sigv4;
 pub mod tc3;

@@ -5,7 +5,7 @@ use super::*;
 
 const ROUTE53: &str = include_str!("../../../../../plugins/route53/plugin.toml");
 const AZURE: &str = include_str!("../../../../../plugins/azure/plugin.toml");
-const GOOGLE: &str = include_str!("../../fixtures/google.toml");
+const GOOGLE: &str = include_str!("../../../../../plugins/google/plugin.toml");
 
 const SPELLED: &str = "_acme-challenge.example.com.";
 

@@ -3,7 +3,7 @@
 use super::kit::{ask_for, call_for, only_reads_may_check};
 use super::*;
 
-const DUCKDNS: &str = include_str!("../../fixtures/duckdns.toml");
+const DUCKDNS: &str = include_str!("../../../../../plugins/duckdns/plugin.toml");
 
 fn duckdns(phase: Phase) -> Guard {
     call_for(DUCKDNS, phase, "duckdns.org", "_acme-challenge.me.duckdns.org")

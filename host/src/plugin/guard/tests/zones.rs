@@ -3,7 +3,7 @@
 use super::kit::{ask_for, call, only_reads_may_check};
 use super::*;
 
-const NAMECHEAP: &str = include_str!("../../fixtures/namecheap.toml");
+const NAMECHEAP: &str = include_str!("../../../../../plugins/namecheap/plugin.toml");
 
 const HOSTS: &str = r#"
     <host HostId="1" Name="@" Type="A" Address="192.0.2.1" MXPref="10" TTL="1800" IsActive="true" />
