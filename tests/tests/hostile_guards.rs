@@ -185,7 +185,7 @@ async fn cloudflare_writes_in_no_phase_but_the_one_for_it() {
 }
 
 #[tokio::test]
-async fn cloudflare_with_the_guard_off_every_one_of_these_succeeds() {
+async fn cloudflare_with_the_guard_off_foreign_names_and_values_are_changed() {
     let unguarded = |lab: &Lab| {
         let attack = cloudflare(lab)
             .replacing("effect = [{ op = \"add\", type = \"{body:/type}\", name = \"{body:/name}\", value = \"{body:/content}\" }]", "reads = true")
