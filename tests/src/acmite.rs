@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::plugins::{self, repository};
-use crate::process::{wait_or_kill, wait_until};
+use crate::process::{or_skip, wait_or_kill, wait_until};
 
 /// A run of acmite to be: its arguments, environment and state folder.
 pub struct Acmite {
@@ -57,6 +57,21 @@ impl Acmite {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
+    }
+
+    /// The same run with file systems of its own, which `mounts`, a shell script, has changed before; `None` where that
+    /// is not allowed, which is said.
+    ///
+    /// # Panics
+    /// Under CI=true if it is not allowed.
+    pub fn with_mounts(self, mounts: &str) -> Option<Self> {
+        let allowed = Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success());
+        let unshare = or_skip("unshare --mount", allowed.then(|| PathBuf::from("unshare")))?;
+        let mut command = Command::new(unshare);
+        command.args(["--mount", "sh", "-euc", &format!("{mounts}\nexec \"$0\" \"$@\"")]);
+        command.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Some(Self { command })
     }
 
     /// Starts it and leaves it running.
