@@ -68,6 +68,7 @@ pub struct Cli {
 
 /// What every command takes.
 #[derive(Args)]
+#[command(next_help_heading = "State and output")]
 pub struct Global {
     /// Folder of everything acmite keeps [default: /var/lib/acmite for root, else the user's XDG state folder]
     #[arg(long, global = true, value_name = "DIR", env = "ACMITE_STATE_DIR")]

@@ -19,6 +19,7 @@ use crate::store::StateDir;
 
 /// Whom to ask about DNS.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "DNS")]
 pub struct DnsArgs {
     /// Ask this resolver instead of the system's: ADDR, ADDR:PORT, tls://HOST or https://HOST/PATH; may be repeated
     #[arg(long = "dns-resolver", value_name = "RESOLVER")]
@@ -37,6 +38,7 @@ impl DnsArgs {
 
 /// Which CA.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "CA")]
 pub struct CaArgs {
     /// The CA's directory URL, or letsencrypt, letsencrypt-staging, zerossl, google, sslcom or actalis
     #[arg(long, value_name = "URL", default_value = "letsencrypt", value_parser = server)]
