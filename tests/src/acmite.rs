@@ -59,6 +59,14 @@ impl Acmite {
         self
     }
 
+    /// The same run as the child of another program, which comes with its own arguments.
+    pub fn under<T: AsRef<std::ffi::OsStr>>(self, program: &str, arguments: impl IntoIterator<Item = T>) -> Self {
+        let mut outer = Command::new(program);
+        outer.args(arguments).arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        outer.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self { command: outer }
+    }
+
     /// Starts it and leaves it running.
     ///
     /// # Panics

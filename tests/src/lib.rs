@@ -27,3 +27,5 @@ pub mod scene;
 pub mod conformance;
 
 pub mod hostile;
+
+pub mod faults;
