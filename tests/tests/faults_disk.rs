@@ -67,6 +67,30 @@ fn met(
 
 const ATTEMPTS: usize = 20;
 
+/// Room for one change is missing; those after it are made.
+fn full_everywhere(command: Command, row: &str) {
+    let Some(points) = all_points(command) else { return };
+    let needs_room = |point: &&Point| ["openat", "mkdir", "pwrite64", "fsync", "rename", "symlink"].contains(&&*point.call);
+    let points: Vec<Point> = points.iter().filter(needs_room).cloned().collect();
+    at_each(&points, |world, point| {
+        let said = struck(world, command, point, Damage::Error("ENOSPC"));
+        // What is only kept to be faster next time is not worth a word.
+        assert!(point.path.starts_with("cache") || said.contains("No space left on device"), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+    });
+    tell(row, points.len());
+}
+
+#[test]
+fn without_room_for_any_one_change_an_issuance_loses_nothing_and_says_so() {
+    full_everywhere(ISSUE, "each change on disk of `acmite issue` fails (disk full)");
+}
+
+#[test]
+fn without_room_for_any_one_change_a_renewal_loses_nothing_and_says_so() {
+    full_everywhere(RENEW, "each change on disk of `acmite renew` fails (disk full)");
+}
+
 fn killed_everywhere(command: Command, row: &str) {
     let Some(points) = all_points(command) else { return };
     let _: Vec<String> = at_each(&points, |world, point| struck(world, command, point, Damage::Kill));

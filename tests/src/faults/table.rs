@@ -58,13 +58,19 @@ fn path() -> PathBuf {
 }
 
 /// All rows, in their order.
-pub const ROWS: [Row; 4] = [
+pub const ROWS: [Row; 9] = [
     Row { fault: "kill -9 before each change that `acmite issue` makes on disk", shown: WHOLE },
     Row { fault: "kill -9 before each change that `acmite renew` makes on disk", shown: WHOLE },
     Row { fault: "each change on disk of `acmite issue` fails (disk full)", shown: WORD },
     Row { fault: "each change on disk of `acmite renew` fails (disk full)", shown: WORD },
+    Row { fault: "kill -9 before and after the CA does each request of `acmite issue`", shown: WHOLE },
+    Row { fault: "kill -9 before and after the CA does each request of `acmite renew`", shown: WHOLE },
+    Row { fault: "kill -9 before and after the provider's API does each request", shown: WHOLE },
+    Row { fault: "each request of `acmite issue` fails in each way the CA can", shown: CLEAN },
+    Row { fault: "each request of `acmite renew` fails in each way the CA can", shown: CLEAN },
 ];
 
 const WHOLE: &str = "`live/` is a matching pair or not there; the next run succeeds, leaves nothing in the zone, and \
     orders nothing that was finalized already";
+const CLEAN: &str = "as above, the zone is clean at once, and acmite says what to do";
 const WORD: &str = "as above, and acmite names the file and what to do";
