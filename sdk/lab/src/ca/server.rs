@@ -291,6 +291,7 @@ fn respond(ca: &Shared, method: &Method, outcome: Result<Answer, Problem>, fault
         put(header::HeaderName::from_static("replay-nonce"), &ca.state().nonces.issue());
     }
     let mut response = Response::new(match fault {
+        _ if method == Method::HEAD => Body::empty(),
         Some(Fault::Malformed) => Body::from("{\"status\": "),
         Some(Fault::Truncated) => half(body),
         _ => Body::from(body),
