@@ -138,21 +138,17 @@ fn each_request_fails(command: Command, row: &str) {
         world.lab.ca.fail_at(*number, (*fault).clone());
         let done = (command.run)(world, &trial.state).run();
         let what = format!("request {number}, {fault:?}: {done}");
-        assert!(speaks_plainly(&done), "{what}");
+        // Asking once more helps, unless the CA has said something that makes no sense.
+        assert!(done.code == Some(0) || *fault == Fault::Malformed && speaks_plainly(&done), "{what}");
         world.assert_clean(&trial.state);
         trial.end(&what);
     });
     tell(row, tried.len());
 }
 
-/// It went well, or the codes and words for a CA that refused or is not there were used.
 fn speaks_plainly(done: &Finished) -> bool {
     let said = format!("{}{}", done.stdout, done.stderr);
-    match done.code {
-        Some(0) => true,
-        Some(5 | 9) => said.contains("the CA") || said.contains("is not what RFC 8555 says"),
-        _ => false,
-    }
+    matches!(done.code, Some(5 | 9)) && said.contains("check that the directory URL is that of an ACME CA")
 }
 
 #[test]

@@ -70,7 +70,8 @@ const ATTEMPTS: usize = 20;
 /// Room for one change is missing; those after it are made.
 fn full_everywhere(command: Command, row: &str) {
     let Some(points) = all_points(command) else { return };
-    let needs_room = |point: &&Point| ["openat", "mkdir", "pwrite64", "fsync", "rename", "symlink"].contains(&&*point.call);
+    let needs_room =
+        |point: &&Point| ["openat", "mkdir", "pwrite64", "fsync", "rename", "symlink"].contains(&&*point.call);
     let points: Vec<Point> = points.iter().filter(needs_room).cloned().collect();
     at_each(&points, |world, point| {
         let said = struck(world, command, point, Damage::Error("ENOSPC"));

@@ -7,5 +7,5 @@ mod world;
 
 pub use crew::at_each;
 pub use points::{Damage, Point, points};
-pub use table::{ROWS, Row, document, tell};
+pub use table::{Count, ROWS, Row, document, tell};
 pub use world::{Before, World};
