@@ -59,6 +59,14 @@ impl Acmite {
         self
     }
 
+    /// The same run as the child of another program, which comes with its own arguments.
+    pub fn under<T: AsRef<std::ffi::OsStr>>(self, program: &str, arguments: impl IntoIterator<Item = T>) -> Self {
+        let mut outer = Command::new(program);
+        outer.args(arguments).arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        outer.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self { command: outer }
+    }
+
     /// The same run with file systems of its own, which `mounts`, a shell script, has changed before; `None` where that
     /// is not allowed, which is said.
     ///
@@ -66,12 +74,9 @@ impl Acmite {
     /// Under CI=true if it is not allowed.
     pub fn with_mounts(self, mounts: &str) -> Option<Self> {
         let allowed = Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success());
-        let unshare = or_skip("unshare --mount", allowed.then(|| PathBuf::from("unshare")))?;
-        let mut command = Command::new(unshare);
-        command.args(["--mount", "sh", "-euc", &format!("{mounts}\nexec \"$0\" \"$@\"")]);
-        command.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
-        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Some(Self { command })
+        or_skip("unshare --mount", allowed.then(|| PathBuf::from("unshare")))?;
+        let script = format!("{mounts}\nexec \"$0\" \"$@\"");
+        Some(self.under("unshare", ["--mount", "sh", "-euc", &script]))
     }
 
     /// Starts it and leaves it running.

@@ -28,3 +28,5 @@ pub mod scene;
 pub mod conformance;
 
 pub mod hostile;
+
+pub mod faults;

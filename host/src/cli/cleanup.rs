@@ -37,6 +37,7 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
         observe: &observe,
         cancel: on_signals(printer)?,
     };
+    state.tidy();
     let report = flow::remove_leftovers(&session).await?;
     printer.result(&text(&report), &json(&report));
     let clean = report.left.is_empty() && report.left_files.is_empty() && report.damaged.is_empty();

@@ -106,6 +106,7 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     };
     let _lock = lock(&state, &certificate, &observe).await?;
     // What a crashed run left would be in the way of nobody but should not stay longer than that.
+    state.tidy();
     flow::remove_leftovers(&session).await?;
     let round = HookRound::new(&state);
     let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
