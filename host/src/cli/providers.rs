@@ -256,18 +256,26 @@ impl<'a> ProviderPool<'a> {
     pub fn new(state: &'a StateDir) -> Self {
         Self { state, shared: Mutex::default() }
     }
-}
 
-impl ProviderMaker for ProviderPool<'_> {
-    fn providers(&self, record: &DnsRecord) -> Result<Arc<dyn ProviderSource>, SourceError> {
-        let rules = record.plugins.iter().map(|text| text.parse::<Rule>()).collect::<Result<Vec<_>, _>>()?;
+    fn with(&self, rules: Vec<Rule>, credentials: Option<PathBuf>) -> Result<Arc<dyn ProviderSource>, SourceError> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let providers = match shared.as_ref() {
             Some(providers) => providers.clone(),
             None => Providers::new(self.state, &ProviderArgs::default()).map_err(|failure| failure.message)?,
         };
         *shared = Some(providers.clone());
-        Ok(Arc::new(Providers { rules, credentials: record.credentials.clone(), ..providers }))
+        Ok(Arc::new(Providers { rules, credentials, ..providers }))
+    }
+}
+
+impl ProviderMaker for ProviderPool<'_> {
+    fn providers(&self, record: &DnsRecord) -> Result<Arc<dyn ProviderSource>, SourceError> {
+        let rules = record.plugins.iter().map(|text| text.parse::<Rule>()).collect::<Result<Vec<_>, _>>()?;
+        self.with(rules, record.credentials.clone())
+    }
+
+    fn journalled(&self) -> Result<Arc<dyn ProviderSource>, SourceError> {
+        self.with(Vec::new(), None)
     }
 }
 
