@@ -205,3 +205,22 @@ fn certificates_are_listed_revoked_by_account_or_key_and_deleted() {
     run("show a").expect_code(2);
     run("show b").expect_code(0);
 }
+
+#[test]
+fn a_key_that_was_given_up_is_not_used_again_though_the_certificate_keeps_its_key() {
+    let Some((server, ca)) = peers() else { return };
+    let scene = Scene::rfc2136(&server);
+    issue(&scene, &ca, "a.example.test").args(["--reuse-key"]).run().expect_code(0);
+    let key = || std::fs::read_to_string(scene.live("a.example.test").join("privkey.pem")).expect("a key");
+    let first = key();
+    Acmite::new("revoke a.example.test --reason superseded", &scene.state()).run().expect_code(0);
+    renew(&scene).args(["--force"]).run().expect_code(0);
+    assert_eq!(key(), first, "superseded says nothing about the key");
+    Acmite::new("revoke a.example.test --reason key-compromise", &scene.state()).run().expect_code(0);
+    renew(&scene).args(["--force"]).run().expect_code(0);
+    let second = key();
+    assert_ne!(second, first);
+    renew(&scene).args(["--force"]).run().expect_code(0);
+    assert_eq!(key(), second, "the new key is kept as before");
+    openssl::verify(&scene.live("a.example.test"), &ca.issuing_root());
+}
