@@ -133,8 +133,9 @@ fn a_failure_is_kept_waited_for_and_holds_up_no_other() {
     issue(&scene, &ca, "a.example.test").args(["--cert-name", "a"]).run().expect_code(0);
     let remembered = scene.state().join("renewal/a.toml");
     let text = std::fs::read_to_string(&remembered).expect("there");
-    let other = text.replace("credentials.toml", "own.toml");
-    assert_ne!(text, other);
+    // Another name: Pebble's 0 % of reused authorizations are 1 %, and one that is reused needs no credentials.
+    let other = text.replace("credentials.toml", "own.toml").replace("names = [", "names = [\"c.example.test\", ");
+    assert!(other.contains("own.toml") && other.contains("c.example.test"), "{other}");
     std::fs::write(&remembered, other).expect("written");
     issue(&scene, &ca, "b.example.test").args(["--cert-name", "b"]).run().expect_code(0);
     std::fs::remove_file(own).expect("removed");

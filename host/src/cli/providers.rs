@@ -133,6 +133,8 @@ pub struct Providers {
     installed: PluginPins,
     rules: Vec<Rule>,
     credentials: Option<PathBuf>,
+    /// For a rule, as it is written.
+    own_credentials: BTreeMap<String, PathBuf>,
     environment: Arc<Vec<(OsString, OsString)>>,
     mocks: OriginOverrides,
     opened: Arc<Mutex<Opened>>,
@@ -154,6 +156,7 @@ impl Providers {
             installed: PluginPins::new(state),
             rules: args.plugins.clone(),
             credentials: args.credentials.as_deref().map(absolute),
+            own_credentials: BTreeMap::new(),
             environment: Arc::new(std::env::vars_os().collect()),
             mocks: mocks()?,
             opened: Arc::default(),
@@ -234,7 +237,8 @@ impl Providers {
 impl ProviderSource for Providers {
     fn for_zone(&self, zone: &DnsName) -> Result<Arc<Instance>, SourceError> {
         let rule = self.rule_for(zone).ok_or_else(|| OpenError::NoRule { zone: zone.clone() })?;
-        Ok(self.open(&rule.spec, self.credentials.as_deref())?)
+        let own = self.own_credentials.get(&rule.to_string()).or(self.credentials.as_ref());
+        Ok(self.open(&rule.spec, own.map(PathBuf::as_path))?)
     }
 
     fn for_entry(&self, entry: &Entry) -> Result<Arc<Instance>, SourceError> {
@@ -257,25 +261,26 @@ impl<'a> ProviderPool<'a> {
         Self { state, shared: Mutex::default() }
     }
 
-    fn with(&self, rules: Vec<Rule>, credentials: Option<PathBuf>) -> Result<Arc<dyn ProviderSource>, SourceError> {
+    fn shared(&self) -> Result<Providers, SourceError> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let providers = match shared.as_ref() {
             Some(providers) => providers.clone(),
             None => Providers::new(self.state, &ProviderArgs::default()).map_err(|failure| failure.message)?,
         };
         *shared = Some(providers.clone());
-        Ok(Arc::new(Providers { rules, credentials, ..providers }))
+        Ok(providers)
     }
 }
 
 impl ProviderMaker for ProviderPool<'_> {
     fn providers(&self, record: &DnsRecord) -> Result<Arc<dyn ProviderSource>, SourceError> {
         let rules = record.plugins.iter().map(|text| text.parse::<Rule>()).collect::<Result<Vec<_>, _>>()?;
-        self.with(rules, record.credentials.clone())
+        let (credentials, own_credentials) = (record.credentials.clone(), record.credentials_by_plugin.clone());
+        Ok(Arc::new(Providers { rules, credentials, own_credentials, ..self.shared()? }))
     }
 
     fn journalled(&self) -> Result<Arc<dyn ProviderSource>, SourceError> {
-        self.with(Vec::new(), None)
+        Ok(Arc::new(self.shared()?))
     }
 }
 

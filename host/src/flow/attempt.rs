@@ -10,6 +10,7 @@ use super::clients::{Clients, ConnectError};
 use super::due::{self, Verdict, Why};
 use super::event::Event;
 use super::issue::{IssueError, issue};
+use super::plan::Wanted;
 use super::request::{IssueRequest, Keep};
 use super::round::HookRound;
 use super::run::{Choice, RenewRun};
@@ -40,6 +41,18 @@ impl Attempt<'_> {
                 Choice::Trial(server) => self.try_out(server).await.map(|()| Outcome::Tried),
                 Choice::Due | Choice::Forced => self.renew_locked().await,
             }
+        })
+        .await
+    }
+
+    /// Makes it as it is described, if that is still `missing` when it is locked.
+    pub(super) async fn make_as(&self, wanted: &Wanted, missing: impl Fn(&Standing) -> bool) -> Outcome {
+        self.locked(async {
+            let standing = Standing::read(self.run.state, &self.name)?;
+            if !missing(&standing) {
+                return Ok(Outcome::Elsewhere);
+            }
+            self.make(&standing, wanted.renewal.clone(), &wanted.setup).await
         })
         .await
     }
@@ -78,7 +91,10 @@ impl Attempt<'_> {
         let names = names_of(&renewal);
         self.tell(Event::Renewing { why: self.why });
         self.round.before(&self.name, &names, &renewal.hooks, &|event| self.tell(event)).await;
-        match self.obtain(renewal, standing.replaceable(), setup).await {
+        // Another CA does not know the certificate.
+        let same_ca = standing.renewal.as_ref().is_some_and(|before| before.server == renewal.server);
+        let replaced = standing.replaceable().filter(|_| same_ca);
+        match self.obtain(renewal, replaced, setup).await {
             Ok(leaf) => {
                 let failed_hooks = self.round.deploy(&self.name, &names, &|event| self.tell(event)).await?;
                 Ok(Outcome::Renewed { leaf: Box::new(leaf), failed_hooks })

@@ -52,13 +52,18 @@ pub mod issue;
 
 mod run;
 
+mod plan;
+
 mod attempt;
 
 pub mod renew;
 
+mod apply;
+
 pub mod revoke;
 
 pub use account::{AccountSetup, AccountUseError, existing_account, import_account, open_account, roll_key};
+pub use apply::{Applied, ApplyReport, apply};
 pub use attempt::{Outcome, RenewError};
 pub use cancel::{Cancel, Canceller, cancellation};
 pub use clients::{Clients, ConnectError};
@@ -70,6 +75,7 @@ pub use http01::Http01Error;
 pub use issue::{IssueError, issue};
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
 pub use method::{Method, MethodError, Methods};
+pub use plan::{Change, Plan, Step, Wanted};
 pub use proof::{AnswerError, ChoiceError};
 pub use prove::{ProofError, ProofOptions};
 pub use publish::{Dns01Options, PlanError, ZoneFailure, ZoneFault};
