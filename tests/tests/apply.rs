@@ -106,7 +106,8 @@ fn a_change_of_the_certificate_is_issued_anew_and_one_of_its_hooks_is_only_kept(
 fn what_is_not_in_the_file_is_told_left_alone_and_still_renewed() {
     let Some((server, ca)) = peers() else { return };
     let scene = Scene::rfc2136(&server);
-    let (one, other) = ("[certificate.a]\nnames = [\"a.example.test\"]\n", "[certificate.b]\nnames = [\"b.example.test\"]\n");
+    let (one, other) =
+        ("[certificate.a]\nnames = [\"a.example.test\"]\n", "[certificate.b]\nnames = [\"b.example.test\"]\n");
     write(&scene, &server, &ca, &format!("{one}{other}"));
     apply(&scene).run().expect_code(0);
     write(&scene, &server, &ca, one);
@@ -127,10 +128,10 @@ fn one_that_fails_holds_up_no_other_and_is_tried_again() {
     write(&scene, &server, &ca, certificates);
     let done = apply(&scene).run().expect_code(3);
     assert_eq!(told(&done), [pair("a", "issued"), pair("b", "failed")], "{done}");
-    // The instance for a zone is the one whose domains it is in, with its own credentials.
+    // The zone is example.test, which is in no instance's domains: the one for all others is taken.
     write(&scene, &server, &ca, &certificates.replace("provider = \"broken\"", ""));
     let done = apply(&scene).run().expect_code(0);
-    assert_eq!(told(&done), [pair("a", "updated"), pair("b", "issued")], "{done}");
+    assert_eq!(told(&done), [pair("a", "kept"), pair("b", "issued")], "{done}");
 }
 
 #[test]
@@ -158,7 +159,11 @@ fn a_mistake_is_told_with_file_line_column_and_key_and_nothing_happens() {
         ("names = [\"192.0.2.1\"]", ":3:14: certificate.a.challenges", "address"),
         ("names = [\"a.example\"]\nhooks = { deploy = [\"copy: x\"] }", ":5:11: certificate.a.hooks.deploy", "PATH"),
         ("names = [\"a.example\"]\ndns = { ttl = \"x\" }", ":5:15: certificate.a.dns.ttl", "invalid type"),
-        ("names = [\"a.example\"]\ndns = { propagation_timeout = \"5 m\" }", ":5:9: certificate.a.dns.propagation_", "give"),
+        (
+            "names = [\"a.example\"]\ndns = { propagation_timeout = \"5 m\" }",
+            ":5:9: certificate.a.dns.propagation_",
+            "give",
+        ),
     ] {
         let file = scene.private_file("acmite.toml", &format!("{provider}[certificate.a]\n{certificate}\n"));
         let done = plan(&scene).run().expect_code(3);
@@ -173,9 +178,27 @@ fn what_was_issued_with_flags_is_as_a_file_describes_that_says_the_same() {
     let Some((server, ca)) = peers() else { return };
     let scene = Scene::rfc2136(&server);
     let flags = [
-        "--cert-name", "web", "--key-type", "p384", "--reuse-key", "--propagation-timeout", "2m", "--dns-ttl", "30",
-        "--deploy-hook", "shell: true", "--pre-hook", "true", "--post-hook", "true", "--http-port", "81",
-        "--tls-port", "444", "--challenge", "a.example.test=dns-01",
+        "--cert-name",
+        "web",
+        "--key-type",
+        "p384",
+        "--reuse-key",
+        "--propagation-timeout",
+        "2m",
+        "--dns-ttl",
+        "30",
+        "--deploy-hook",
+        "shell: true",
+        "--pre-hook",
+        "true",
+        "--post-hook",
+        "true",
+        "--http-port",
+        "81",
+        "--tls-port",
+        "444",
+        "--challenge",
+        "a.example.test=dns-01",
     ];
     scene.issue(&ca).names(["a.example.test", "b.example.test"]).args(flags).run().expect_code(0);
     let certificate = "[hooks]\npost = [\"true\"]\n[certificate.web]\nnames = [\"a.example.test\", \"b.example.test\"]\n\
@@ -187,4 +210,100 @@ fn what_was_issued_with_flags_is_as_a_file_describes_that_says_the_same() {
     let steps = &planned.events()[0]["certificates"];
     assert_eq!(steps[0]["changes"].as_array().map(|changes| changes.len()).unwrap_or_default(), 0, "{planned}");
     planned.expect_code(0);
+}
+
+/// A line of the table of who wins.
+struct Row {
+    setting: String,
+    /// Flag, variable and key; empty where there is none.
+    sources: [String; 3],
+    otherwise: String,
+}
+
+fn rows() -> Vec<Row> {
+    let text = std::fs::read_to_string(repository().join("docs/configuration.md")).unwrap();
+    let lines = text.split("## Who wins").nth(1).unwrap().lines().filter(|line| line.starts_with("| ")).skip(1);
+    let row = |line: &str| {
+        let cells: Vec<String> = line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
+        let sources = [cells[2].clone(), cells[3].clone(), cells[4].clone()];
+        Row { setting: cells[1].clone(), sources, otherwise: cells[5].clone() }
+    };
+    lines.map(row).collect()
+}
+
+impl Row {
+    /// The member of a plan that shows it, and what the source of this number says of it.
+    fn says(&self, scene: &Scene, source: usize) -> (&'static str, Value) {
+        let path = |ending: &str| scene.folder().join(format!("{source}.{ending}")).display().to_string();
+        match self.setting.as_str() {
+            "this file" => ("config", path("toml").into()),
+            "state folder" => ("state_dir", path("state").into()),
+            "certificates at once" => ("at_once", (source + 10).into()),
+            other => panic!("{other} is not tried"),
+        }
+    }
+
+    /// What a plan shows where all sources from the `first` on say something else.
+    fn shown(&self, scene: &Scene, first: usize) -> Value {
+        let said = |source: usize| {
+            let value = self.says(scene, source).1;
+            (source >= first && !self.sources[source].is_empty()).then_some(value)
+        };
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let key = said(2).map(|value| format!("{} = {value}\n", self.sources[2])).unwrap_or_default();
+        let elsewhere = if key.starts_with("state_dir") { "" } else { "state_dir = \"state\"\n" };
+        let file = |name: &str| scene.private_file(name, &format!("{key}{elsewhere}"));
+        let files = ["acmite.toml", "0.toml", "1.toml"].map(file);
+        let mut run = Acmite::without_state("apply --plan --json", scene.folder());
+        if self.setting != "this file" {
+            run = run.args(["--config"]).args([&files[0]]);
+        }
+        if let Some(value) = said(0) {
+            run = run.args([&self.sources[0], &plain(&value)]);
+        }
+        if let Some(value) = said(1) {
+            run = run.env(&self.sources[1], &plain(&value));
+        }
+        let planned = run.run().expect_code(0);
+        planned.events()[0][self.says(scene, 0).0].clone()
+    }
+}
+
+#[test]
+fn the_table_of_who_wins_is_true() {
+    let rows = rows();
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        let scene = Scene::duckdns("127.0.0.1:1".parse().unwrap(), "none");
+        for first in (0..3).filter(|source| !row.sources[*source].is_empty()) {
+            let expected = row.says(&scene, first).1;
+            assert_eq!(row.shown(&scene, first), expected, "{}, from source {first} on", row.setting);
+        }
+        if let Ok(number) = row.otherwise.parse::<u64>() {
+            assert_eq!(row.shown(&scene, 3), number, "{}", row.setting);
+        }
+    }
+}
+
+#[test]
+fn the_published_schema_is_the_one_that_is_printed() {
+    let published = std::fs::read_to_string(repository().join("docs/acmite.schema.json")).unwrap();
+    let printed = Acmite::without_state("apply --schema", &repository()).run().expect_code(0);
+    assert!(printed.stdout == published, "run: acmite apply --schema > docs/acmite.schema.json");
+}
+
+#[test]
+fn the_examples_in_the_documents_are_taken() {
+    let scene = Scene::duckdns("127.0.0.1:1".parse().unwrap(), "none");
+    let mut taken = 0;
+    for document in ["docs/configuration.md"] {
+        let text = std::fs::read_to_string(repository().join(document)).unwrap();
+        for example in text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            scene.private_file("acmite.toml", example);
+            let state = scene.state();
+            plan(&scene).env("ACMITE_STATE_DIR", state.to_str().unwrap()).run().expect_code(13);
+            taken += 1;
+        }
+    }
+    assert!(taken >= 1);
 }

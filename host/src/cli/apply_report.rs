@@ -50,6 +50,7 @@ pub(super) fn plan_json(plan: &Plan, configured: &Configured) -> Value {
     };
     json!({
         "event": "plan",
+        "config": configured.file,
         "state_dir": configured.state.root(),
         "at_once": configured.at_once,
         "certificates": plan.steps.iter().map(certificate).collect::<Vec<_>>(),

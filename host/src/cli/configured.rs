@@ -26,6 +26,8 @@ pub(super) struct ConfigArgs {
 /// What holds for one look at the file.
 #[derive(Debug)]
 pub(super) struct Configured {
+    /// The file.
+    pub(super) file: PathBuf,
     /// What the file describes.
     pub(super) described: Described,
     /// Where everything is kept.
@@ -55,7 +57,7 @@ impl ConfigArgs {
     pub(super) fn settle(&self, global: &Global, described: Described) -> Result<Configured, Failure> {
         let state = open_state_or(global, described.state_dir.as_deref())?;
         let at_once = self.at_once.or(described.at_once).unwrap_or(USUAL_AT_ONCE);
-        Ok(Configured { described, state, at_once })
+        Ok(Configured { file: self.path(), described, state, at_once })
     }
 }
 

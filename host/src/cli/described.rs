@@ -91,11 +91,7 @@ impl Reader<'_> {
     }
 
     /// Directory, roots, and what the account is made with.
-    fn ca(
-        &self,
-        name: &str,
-        raw: &RawCertificate,
-    ) -> Result<(url::Url, Option<PathBuf>, AccountSetup), ConfigError> {
+    fn ca(&self, name: &str, raw: &RawCertificate) -> Result<(url::Url, Option<PathBuf>, AccountSetup), ConfigError> {
         let keys = ["certificate", name, "ca"];
         let (keys, ca) = match self.chosen(&keys, raw.ca.as_ref(), self.raw.defaults.ca.as_ref()) {
             Some((keys, ca)) => (keys, ca.as_str()),
@@ -123,11 +119,7 @@ impl Reader<'_> {
         }
     }
 
-    fn described_ca(
-        &self,
-        ca: &str,
-        raw: &RawCa,
-    ) -> Result<(url::Url, Option<PathBuf>, AccountSetup), ConfigError> {
+    fn described_ca(&self, ca: &str, raw: &RawCa) -> Result<(url::Url, Option<PathBuf>, AccountSetup), ConfigError> {
         let refused = |key: &str, why: String| self.text.refused(&["ca", ca, key], why);
         let directory = server(raw.directory.as_deref().unwrap_or(ca)).map_err(|why| refused("directory", why))?;
         let name = raw.account.as_deref().map(account_name).transpose().map_err(|why| refused("account", why))?;
@@ -142,12 +134,7 @@ impl Reader<'_> {
         Ok((directory, ca_bundle, AccountSetup { name, contacts, agree_tos: raw.agree_tos, eab }))
     }
 
-    fn challenge(
-        &self,
-        name: &str,
-        raw: &RawCertificate,
-        names: &[CertName],
-    ) -> Result<ChallengeRecord, ConfigError> {
+    fn challenge(&self, name: &str, raw: &RawCertificate, names: &[CertName]) -> Result<ChallengeRecord, ConfigError> {
         let dns = self.dns(name, raw)?;
         let methods = self.methods(name, raw, !dns.plugins.is_empty())?;
         let keys = ["certificate", name, "challenges"];

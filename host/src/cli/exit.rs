@@ -191,7 +191,9 @@ impl From<RevokeError> for Failure {
             RevokeError::NotThere { .. } | RevokeError::NoAccount { .. } | RevokeError::NotRemembered { .. } => {
                 Exit::Usage
             }
-            RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::State(_) | RevokeError::Key(_) => Exit::State,
+            RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::State(_) | RevokeError::Key(_) => {
+                Exit::State
+            }
             RevokeError::Connect(ConnectError::Ca(error)) => acme_exit(error),
             RevokeError::Connect(ConnectError::Bundle { .. }) => Exit::Configuration,
         };

@@ -259,7 +259,10 @@ mod tests {
     #[test]
     fn a_key_that_does_not_exist_is_told_with_its_place_and_the_one_that_was_meant() {
         let error = refusal("at_once = 2\n\n[certificate.web]\nnames = [\"a.example\"]\n  key_tpye = \"p256\"\n");
-        assert!(error.starts_with("/etc/acmite/acmite.toml:5:3: certificate.web.key_tpye: there is no such"), "{error}");
+        assert!(
+            error.starts_with("/etc/acmite/acmite.toml:5:3: certificate.web.key_tpye: there is no such"),
+            "{error}"
+        );
         assert!(error.contains("did you mean \"key_type\"?"), "{error}");
         let error = refusal("[certficate.web]\nnames = []\n");
         assert!(error.contains(":1:2: certficate: ") && error.contains("did you mean \"certificate\"?"), "{error}");

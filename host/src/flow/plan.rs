@@ -140,9 +140,7 @@ fn of_renewals(is: &Renewal, wanted: &Renewal) -> Vec<Change> {
 
 fn of_challenge(is: &ChallengeRecord, wanted: &ChallengeRecord) -> Vec<Change> {
     let ChallengeRecord { methods, by_name, http_port, tls_port, dns } = wanted;
-    let named = |all: &BTreeMap<CertName, String>| {
-        joined(all.iter().map(|(name, method)| format!("{name}={method}")))
-    };
+    let named = |all: &BTreeMap<CertName, String>| joined(all.iter().map(|(name, method)| format!("{name}={method}")));
     let mut changes = Vec::new();
     changes.extend(change("challenges", &joined(&is.methods), &joined(methods)));
     changes.extend(change("challenge_by_name", &named(&is.by_name), &named(by_name)));

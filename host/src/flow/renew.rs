@@ -100,7 +100,10 @@ async fn renew_due(run: &RenewRun<'_>, clients: &Clients, due: Vec<(Box<Standing
     };
     let done: Vec<_> = stream::iter(due).map(one).buffer_unordered(run.options.at_once).collect().await;
     let domains = |wanted: fn(&Outcome) -> bool| -> Vec<String> {
-        done.iter().filter(|(.., outcome)| wanted(outcome)).flat_map(|(_, names, _)| names.clone().unwrap_or_default()).collect()
+        done.iter()
+            .filter(|(.., outcome)| wanted(outcome))
+            .flat_map(|(_, names, _)| names.clone().unwrap_or_default())
+            .collect()
     };
     let renewed = domains(|outcome| matches!(outcome, Outcome::Renewed { .. }));
     let failed = domains(|outcome| matches!(outcome, Outcome::Failed(_)));

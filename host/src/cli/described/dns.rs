@@ -29,10 +29,11 @@ impl Reader<'_> {
         let seconds = |(keys, text): (Vec<&str>, &String)| {
             duration(text).map(|time| time.as_secs()).map_err(|why| self.text.refused(&keys, why))
         };
-        let (plugins, credentials_by_plugin) = self.rules(name, raw)?;
+        let (plugins, by_plugin) = self.rules(name, raw)?;
+        let (credentials, credentials_by_plugin) = shared(&plugins, by_plugin);
         Ok(DnsRecord {
             plugins,
-            credentials: None,
+            credentials,
             credentials_by_plugin,
             resolvers: resolvers?,
             zone: zone.map(|(keys, text)| self.parsed::<DnsName>(&keys, text)).transpose()?,
@@ -96,6 +97,16 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// One file for all, as flags name it, where all have the same.
+fn shared(plugins: &[String], by_plugin: BTreeMap<String, PathBuf>) -> (Option<PathBuf>, BTreeMap<String, PathBuf>) {
+    match by_plugin.first_key_value().map(|(_, first)| first.clone()) {
+        Some(first) if by_plugin.len() == plugins.len() && by_plugin.values().all(|file| *file == first) => {
+            (Some(first), BTreeMap::new())
+        }
+        _ => (None, by_plugin),
     }
 }
 
