@@ -36,9 +36,14 @@ pub struct Running {
 impl Acmite {
     /// A run of `acmite COMMAND` with a state folder. It sees nothing of the environment but where programs are.
     pub fn new(command: &str, state: &Path) -> Self {
+        Self::without_state(command, state).args(["--state-dir"]).args([state])
+    }
+
+    /// The same without a word about its state folder; `home` is the user's.
+    pub fn without_state(command: &str, home: &Path) -> Self {
         let mut built = Command::new(binary());
-        built.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", state);
-        built.args(command.split(' ')).arg("--state-dir").arg(state);
+        built.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home);
+        built.args(command.split(' '));
         Self { command: built }
     }
 

@@ -1,5 +1,6 @@
 //! `acmite issue`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,6 +199,7 @@ fn dns(args: &Args) -> DnsRecord {
     DnsRecord {
         plugins: args.providers.plugins.iter().map(ToString::to_string).collect(),
         credentials: args.providers.credentials.as_deref().map(absolute),
+        credentials_by_plugin: BTreeMap::new(),
         resolvers: args.dns.resolvers.iter().map(ToString::to_string).collect(),
         zone: args.dns.zone.clone(),
         propagation_check: args.publishing.propagation_check.to_string(),

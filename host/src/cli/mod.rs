@@ -16,6 +16,10 @@ pub mod publishing;
 
 mod hook_args;
 
+mod described;
+
+mod configured;
+
 mod issue;
 
 mod view;
@@ -23,6 +27,10 @@ mod view;
 mod renew_report;
 
 mod renew;
+
+mod apply_report;
+
+mod apply;
 
 mod list;
 
@@ -108,6 +116,7 @@ enum Command {
     #[command(subcommand)]
     Account(account::Command),
     Renew(renew::Args),
+    Apply(apply::Args),
     List(list::Args),
     Show(show::Args),
     Revoke(revoke::Args),
@@ -135,6 +144,7 @@ impl Cli {
             Command::Persist(args) => persist::run(*args, &self.global, &printer).await,
             Command::Account(command) => account::run(command, &self.global, &printer).await,
             Command::Renew(args) => renew::run(args, &self.global, &printer).await,
+            Command::Apply(args) => apply::run(args, &self.global, &printer).await,
             Command::List(args) => list::run(&args, &self.global, &printer),
             Command::Show(args) => show::run(&args, &self.global, &printer),
             Command::Revoke(args) => revoke::run(args, &self.global, &printer).await,

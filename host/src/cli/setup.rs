@@ -104,7 +104,7 @@ pub fn server(text: &str) -> Result<Url, String> {
     }
 }
 
-fn ca_names() -> String {
+pub(super) fn ca_names() -> String {
     CAS.map(|(name, ..)| name).join(", ")
 }
 
@@ -129,10 +129,19 @@ pub fn staging_of(server: &Url) -> Option<Url> {
 
 /// Opens the state folder that was named, or the default one.
 pub fn open_state(global: &Global) -> Result<StateDir, Failure> {
-    let is_root = rustix::process::geteuid().is_root();
-    let default = || StateDir::default_path(is_root, &|name| std::env::var_os(name));
-    let path = global.state_dir.clone().unwrap_or_else(default);
+    open_state_or(global, None)
+}
+
+/// The same, where a file may name one too; what is named on the command line or in the environment wins.
+pub fn open_state_or(global: &Global, in_file: Option<&Path>) -> Result<StateDir, Failure> {
+    let default = || StateDir::default_path(is_root(), &|name| std::env::var_os(name));
+    let path = global.state_dir.as_deref().or(in_file).map(Path::to_owned).unwrap_or_else(default);
     Ok(StateDir::open(&path)?)
+}
+
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// The wish to stop that SIGINT and SIGTERM express; the second one ends the process at once.
