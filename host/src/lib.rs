@@ -8,7 +8,7 @@
 //! 2 flow/      cancel due event session retry method proof publish dns01 dns_persist01 http01 tls_alpn01 prove leftovers standing clients suggestions deployers hooks round account request finish issue renew revoke
 //! 2 config/    credentials
 //! 1 acme/      problem jws jwk http directory account order challenge authorization certificate ari client
-//! 1 dns/       memo transport resolver answer zone walk cname poll propagation watch
+//! 1 dns/       memo transport resolver answer zone walk cname poll propagation watch diagnose
 //! 1 pki/       key csr leaf validation trust
 //! 1 plugin/    field wire tree template manifest guard scrub secret bindings limits address overrides dns_update told http call engine compile reserved inspect bundled cache loader provider
 //! 1 serve/     port_holder listener http tls webroot

@@ -12,7 +12,7 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::{RData, RecordType};
 use tokio::sync::Semaphore;
 
-use super::answer::{Answer, NameServer, is_answer, rcode, read_name};
+use super::answer::{Answer, NameServer, ip, is_answer, rcode, read_name};
 use super::memo::{Memo, lock};
 use super::resolver::{DNS_PORT, Encrypted, Resolver, ResolverError, of_the_system};
 use super::transport::{AskError, Recursion, ask, has_route};
@@ -123,10 +123,21 @@ impl Dns {
         name: &DnsName,
         kind: RecordType,
     ) -> Result<Message, AskError> {
+        self.ask_resolver_as(resolver, name, kind, Recursion::Desired).await
+    }
+
+    /// The same with another wish for the answer.
+    pub(super) async fn ask_resolver_as(
+        &self,
+        resolver: &Resolver,
+        name: &DnsName,
+        kind: RecordType,
+        recursion: Recursion,
+    ) -> Result<Message, AskError> {
         let _turn = self.turn().await;
         match (resolver, &self.0.encrypted) {
-            (Resolver::Plain(address), _) => ask(*address, name, kind, Recursion::Desired).await,
-            (_, Some(encrypted)) => encrypted.ask(resolver, name, kind).await,
+            (Resolver::Plain(address), _) => ask(*address, name, kind, recursion).await,
+            (_, Some(encrypted)) => encrypted.ask(resolver, name, kind, recursion).await,
             (_, None) => unreachable!("an encrypted resolver has a client from new()"),
         }
     }
@@ -229,14 +240,6 @@ fn hosts(records: &[hickory_proto::rr::Record]) -> BTreeSet<DnsName> {
         _ => None,
     });
     hosts.collect()
-}
-
-fn ip(data: &RData) -> Option<IpAddr> {
-    match data {
-        RData::A(a) => Some(a.0.into()),
-        RData::AAAA(a) => Some(a.0.into()),
-        _ => None,
-    }
 }
 
 /// Why the place for a value was not found.
