@@ -47,6 +47,8 @@ pub enum Exit {
     LeftBehind = 11,
     /// The certificate is there, and a hook failed.
     HookFailed = 12,
+    /// `acmite doctor` found something.
+    Unhealthy = 13,
     /// Stopped by a signal.
     Interrupted = 130,
 }
@@ -66,6 +68,7 @@ pub const HELP: &str = "Exit codes:
   10  the state folder or a file in it cannot be used
   11  records are left behind; `acmite cleanup` and the next run try again
   12  the certificate is there, and a hook failed; the next `acmite renew` runs it again
+  13  `acmite doctor` found something that is wrong or will be
   130 stopped by a signal";
 
 impl From<Exit> for std::process::ExitCode {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use futures_util::future::join_all;
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{RData, RecordType};
 use serde::Serialize;
 
-use super::answer::{Answer, NameServer, ip, is_answer, kept_for, read_name, serial};
+use super::answer::{Answer, NameServer, ip, is_answer, kept_for, read_name};
 use super::resolver::Resolver;
 use super::transport::Recursion;
 use super::zone::{Dns, Zone};
@@ -21,8 +21,17 @@ pub struct Sight {
     pub server: NameServer,
     /// Its answer to a TXT question.
     pub answer: Answer,
-    /// The serial number it has of the zone.
-    pub serial: Option<u32>,
+    /// What it has of the zone's SOA.
+    pub soa: Option<Soa>,
+}
+
+/// What an SOA record says of the age of what a server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Soa {
+    /// The version of the zone.
+    pub serial: u32,
+    /// After how many seconds a secondary looks whether there is a newer one.
+    pub refresh: u32,
 }
 
 impl Sight {
@@ -67,7 +76,7 @@ impl Dns {
             );
             let (reply, soa) = futures_util::join!(asks.0, asks.1);
             let answer = Answer::of_authority(&reply, name);
-            Sight { server: server.clone(), answer, serial: soa.ok().as_ref().and_then(serial) }
+            Sight { server: server.clone(), answer, soa: soa.ok().as_ref().and_then(self::soa) }
         });
         join_all(looks).await
     }
@@ -119,6 +128,13 @@ impl Dns {
         });
         join_all(looks).await.into_iter().flatten().collect()
     }
+}
+
+fn soa(message: &Message) -> Option<Soa> {
+    message.answers.iter().find_map(|record| match &record.data {
+        RData::SOA(soa) => Some(Soa { serial: soa.serial, refresh: u32::try_from(soa.refresh).unwrap_or_default() }),
+        _ => None,
+    })
 }
 
 fn caa(data: &RData) -> Option<CaaRecord> {

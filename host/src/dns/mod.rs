@@ -14,7 +14,7 @@ pub mod zone;
 
 pub use answer::{Answer, NameServer, Server};
 pub use cname::Target;
-pub use diagnose::{CaaRecord, Kept, Sight};
+pub use diagnose::{CaaRecord, Kept, Sight, Soa};
 pub use poll::Expectation;
 pub use propagation::{Laggard, PropagationCheck, PropagationError, PropagationEvent, PropagationOptions};
 pub use resolver::{Resolver, ResolverError};

@@ -54,6 +54,8 @@ pub mod renew;
 
 pub mod revoke;
 
+pub mod doctor;
+
 pub use account::{AccountSetup, AccountUseError, existing_account, import_account, open_account, roll_key};
 pub use cancel::{Cancel, Canceller, cancellation};
 pub use clients::{Clients, ConnectError};
