@@ -24,6 +24,8 @@ pub mod acmite;
 
 pub mod scene;
 
+pub mod ward;
+
 pub mod conformance;
 
 pub mod hostile;
