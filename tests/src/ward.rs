@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use acmite_lab::{Builder, Lab};
 use acmite_lab::ca::CaOptions;
 use acmite_lab::dns::{Dns, TsigAlgorithm, TsigKey};
+use acmite_lab::{Builder, Lab};
 use hickory_proto::rr::RecordType;
 use serde_json::Value;
 

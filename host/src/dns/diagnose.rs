@@ -105,7 +105,12 @@ impl Dns {
     /// The records that count for a name, with the name they stand at: the nearest set on the way up. RFC 8659 section 3.
     pub async fn caa(&self, name: &DnsName) -> Result<Option<(DnsName, Vec<CaaRecord>)>, (DnsName, Answer)> {
         for candidate in std::iter::successors(Some(name.clone()), DnsName::parent) {
-            let answer = self.resolve(&candidate, RecordType::CAA).await.map_err(|why| (candidate.clone(), why))?;
+            let answer = match self.resolve(&candidate, RecordType::CAA).await {
+                Ok(answer) => answer,
+                // Nothing that the name's owner could put right.
+                Err(_) if candidate.parent().is_none() => return Ok(None),
+                Err(why) => return Err((candidate, why)),
+            };
             let records: Vec<CaaRecord> = answer.answers.iter().filter_map(|record| caa(&record.data)).collect();
             if !records.is_empty() {
                 // Behind a CNAME it stands elsewhere.

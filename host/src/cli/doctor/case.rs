@@ -49,7 +49,8 @@ impl Case {
     ) -> Result<Self, Condition> {
         let record = record(args, &renewal.challenge.dns);
         let (kept_bundle, account) = (renewal.ca_bundle.clone(), renewal.account.clone());
-        let damaged = |error: &(dyn std::error::Error + 'static)| Condition::CertificateUnreadable { why: chain(error) };
+        let damaged =
+            |error: &(dyn std::error::Error + 'static)| Condition::CertificateUnreadable { why: chain(error) };
         let request = IssueRequest::new(state, name, renewal).map_err(|error| damaged(&error))?;
         let subject = Subject {
             names: request.names,

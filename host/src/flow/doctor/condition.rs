@@ -110,7 +110,10 @@ pub enum Condition {
     CnameAstray { chain: Vec<DnsName>, why: String },
     #[error("the name server {server} of {zone} is of no use: {answer}")]
     NameServerFailing { zone: DnsName, server: NameServer, answer: String },
-    #[error("{} do not show all values at {name}; the zone's secondaries fetch it within {wait_seconds} s", listed(lacking))]
+    #[error(
+        "{} do not show all values at {name}; the zone's secondaries fetch it within {wait_seconds} s",
+        listed(lacking)
+    )]
     NotPropagated { name: DnsName, lacking: Vec<Lacking>, wait_seconds: u32 },
     #[error("the resolver {resolver} has kept that {name} has no value, for {wait_seconds} s more")]
     CachedNegatively { name: DnsName, resolver: Resolver, wait_seconds: u32 },

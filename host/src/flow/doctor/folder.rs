@@ -57,7 +57,8 @@ pub(super) fn published(state: &StateDir, name: &DnsName) -> BTreeSet<String> {
 /// Installed plugins that are not what was agreed to.
 pub fn plugins(state: &StateDir) -> Vec<Condition> {
     let pins = PluginPins::new(state);
-    let bad = |plugin: &str, error: &PinError| Condition::PluginChanged { plugin: plugin.to_owned(), why: chain(error) };
+    let bad =
+        |plugin: &str, error: &PinError| Condition::PluginChanged { plugin: plugin.to_owned(), why: chain(error) };
     match pins.all() {
         Ok(all) => all.keys().filter_map(|id| Some(bad(id, &pins.component(id).err()?))).collect(),
         Err(error) => vec![bad("plugins.lock", &error)],

@@ -16,8 +16,7 @@ use crate::name::Host;
 use crate::pki::ValidationCertificate;
 use crate::secure_file::{FileLock, LockError};
 use crate::serve::{
-    ListenError, PortHolder, Shown, TlsServeError, TokenFile, WebrootError, serve_tokens,
-    serve_validation_certificates,
+    ListenError, PortHolder, Shown, TlsServeError, TokenFile, WebrootError, serve_tokens, serve_validation_certificates,
 };
 use crate::store::journal::{Journal, JournalError};
 
@@ -117,7 +116,9 @@ async fn at_all_addresses(
     visit: impl AsyncFn(IpAddr) -> Option<Condition>,
 ) -> Vec<Condition> {
     match visit::addresses(session.dns, host).await {
-        Ok(addresses) => join_all(addresses.into_iter().map(|address| visit(address))).await.into_iter().flatten().collect(),
+        Ok(addresses) => {
+            join_all(addresses.into_iter().map(|address| visit(address))).await.into_iter().flatten().collect()
+        }
         Err(condition) => vec![condition],
     }
 }

@@ -68,7 +68,8 @@ fn lagging(target: &Target, sights: &[Sight], all: &BTreeSet<&String>) -> Option
     let newest = sights.iter().filter_map(|sight| sight.soa).max_by_key(|soa| soa.serial)?;
     let behind = |sight: &Sight| {
         let shown = sight.values()?;
-        let values: Vec<String> = all.iter().filter(|value| !shown.contains(**value)).map(|one| (*one).clone()).collect();
+        let values: Vec<String> =
+            all.iter().filter(|value| !shown.contains(**value)).map(|one| (*one).clone()).collect();
         let serials = sight.soa.map(|soa| (soa.serial, newest.serial)).filter(|(own, newest)| own != newest);
         (!values.is_empty()).then(|| Lacking { server: sight.server.clone(), values, behind: serials })
     };

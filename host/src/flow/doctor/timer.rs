@@ -66,7 +66,8 @@ mod tests {
         assert_eq!(found(&[], true), Some("timer-missing"));
         let cron = "root acmite --state-dir '/srv/100\\%' --quiet renew\n";
         assert_eq!(found(&[("etc/cron.d/acmite", cron)], false), None);
-        let service = ("etc/systemd/system/acmite-renew.service", "ExecStart=acmite --state-dir \"/srv/100%%\" renew\n");
+        let service =
+            ("etc/systemd/system/acmite-renew.service", "ExecStart=acmite --state-dir \"/srv/100%%\" renew\n");
         let timer = ("etc/systemd/system/acmite-renew.timer", "[Timer]\n");
         assert_eq!(found(&[service, timer], false), Some("timer-not-enabled"));
         let enabled = ("etc/systemd/system/timers.target.wants/acmite-renew.timer", "[Timer]\n");
