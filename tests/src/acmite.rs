@@ -47,6 +47,14 @@ impl Acmite {
         Self { command: built }
     }
 
+    /// The same by the user nobody.
+    pub fn as_nobody(command: &str, state: &Path) -> Self {
+        use std::os::unix::process::CommandExt as _;
+        let mut run = Self::new(command, state);
+        run.command.uid(NOBODY).gid(NOBODY);
+        run
+    }
+
     /// More arguments.
     pub fn args<T: AsRef<std::ffi::OsStr>>(mut self, arguments: impl IntoIterator<Item = T>) -> Self {
         self.command.args(arguments);
@@ -103,6 +111,9 @@ impl Acmite {
         self.start().finish()
     }
 }
+
+/// The user id of nobody.
+pub const NOBODY: u32 = 65534;
 
 /// For one run; far more than any needs.
 pub const PATIENCE: Duration = Duration::from_secs(180);

@@ -25,6 +25,8 @@ pub mod acmite;
 
 pub mod scene;
 
+pub mod ward;
+
 pub mod conformance;
 
 pub mod hostile;

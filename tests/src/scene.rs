@@ -56,7 +56,11 @@ impl Scene {
         Self::new("duckdns", resolver, &format!("token = \"{token}\"\n"))
     }
 
-    fn new(plugin: &'static str, resolver: SocketAddr, credentials: &str) -> Self {
+    /// With any provider; `credentials` is the text of its file.
+    ///
+    /// # Panics
+    /// If the folder cannot be made.
+    pub fn new(plugin: &'static str, resolver: SocketAddr, credentials: &str) -> Self {
         let scene = Self { folder: tempfile::tempdir().expect("a folder"), plugin, resolver };
         scene.private_file("credentials.toml", credentials);
         scene

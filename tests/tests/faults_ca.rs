@@ -139,7 +139,7 @@ fn each_request_fails(command: Command, row: &str) {
         let done = (command.run)(world, &trial.state).run();
         let what = format!("request {number}, {fault:?}: {done}");
         // Asking once more helps, unless the CA has said something that makes no sense.
-        assert!(done.code == Some(0) || *fault == Fault::Malformed && speaks_plainly(&done), "{what}");
+        assert!(done.code == Some(0) || **fault == Fault::Malformed && speaks_plainly(&done), "{what}");
         world.assert_clean(&trial.state);
         trial.end(&what);
     });

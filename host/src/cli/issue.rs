@@ -17,9 +17,9 @@ use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
 use super::publishing::PublishArgs;
 use super::registration::RegistrationArgs;
-use super::setup::{CaArgs, DnsArgs, absolute, moment, on_signals, open_state};
+use super::setup::{CaArgs, DnsArgs, Opened, absolute, moment, on_signals, open_state};
 use crate::acme::AcmeClient;
-use crate::flow::{self, Event, HookRound, IssueRequest, Issued, Session, Standing};
+use crate::flow::{self, Event, HookRound, IssueRequest, Issued, Standing};
 use crate::name::CertName;
 use crate::pki::KeyType;
 use crate::secure_file::{FileLock, LockError};
@@ -94,22 +94,15 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     request.order.not_after = args.not_after.and_then(|end| end.format(&Rfc3339).ok());
     let providers = Providers::new(&state, &args.providers)?;
     providers.open_all()?;
-    let dns = args.dns.open()?;
-    let cancel = on_signals(printer)?;
+    let opened = Opened::new(state, &args.dns, Arc::new(providers), on_signals(printer)?)?;
+    let (state, cancel) = (&opened.state, &opened.cancel);
     let observe = |event: Event| printer.event(&event);
-    let session = Session {
-        state: &state,
-        dns: &dns,
-        resolvers: &args.dns.resolvers,
-        providers: &providers,
-        observe: &observe,
-        cancel: cancel.clone(),
-    };
-    let _lock = lock(&state, &certificate, &observe).await?;
+    let session = opened.session(&observe);
+    let _lock = lock(state, &certificate, &observe).await?;
     // What a crashed run left would be in the way of nobody but should not stay longer than that.
     state.tidy();
     flow::remove_leftovers(&session).await?;
-    let round = HookRound::new(&state);
+    let round = HookRound::new(state);
     let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
     round.before(&certificate, &names, &renewal.hooks, &observe).await;
     let issuing = async {

@@ -48,6 +48,8 @@ mod account;
 
 mod cleanup;
 
+mod doctor;
+
 mod verify;
 
 mod plugin;
@@ -124,6 +126,7 @@ enum Command {
     #[command(subcommand)]
     Timer(timer::Command),
     Cleanup(cleanup::Args),
+    Doctor(Box<doctor::Args>),
     Verify(verify::Args),
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -151,6 +154,7 @@ impl Cli {
             Command::Delete(args) => delete::run(&args, &self.global, &printer),
             Command::Timer(command) => timer::run(&command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
+            Command::Doctor(args) => doctor::run(*args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
             Command::Lab(args) => lab::run(args, &printer).await,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RData};
@@ -125,6 +125,20 @@ fn negative_ttl(message: &Message) -> Option<u32> {
         RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
         _ => None,
     })
+}
+
+/// For how long a resolver may give the same answer again, in seconds.
+pub(super) fn kept_for(message: &Message) -> u32 {
+    negative_ttl(message).or_else(|| message.answers.iter().map(|record| record.ttl).min()).unwrap_or_default()
+}
+
+/// The address that a record holds.
+pub(super) fn ip(data: &RData) -> Option<IpAddr> {
+    match data {
+        RData::A(a) => Some(a.0.into()),
+        RData::AAAA(a) => Some(a.0.into()),
+        _ => None,
+    }
 }
 
 /// The serial number of an SOA answer.

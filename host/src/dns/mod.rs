@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod cname;
+pub mod diagnose;
 mod memo;
 pub mod poll;
 pub mod propagation;
@@ -14,6 +15,7 @@ pub mod zone;
 
 pub use answer::{Answer, NameServer, Server};
 pub use cname::Target;
+pub use diagnose::{CaaRecord, Kept, Sight, Soa};
 pub use poll::Expectation;
 pub use propagation::{Laggard, PropagationCheck, PropagationError, PropagationEvent, PropagationOptions};
 pub use resolver::{Resolver, ResolverError};

@@ -18,6 +18,8 @@ use crate::name::DnsName;
 pub enum Recursion {
     /// Find it out elsewhere: the question for a resolver.
     Desired,
+    /// The same, with the signatures (the DO bit of RFC 3225), so that a resolver that validates does.
+    Validated,
     /// The same, and hand it over even if its DNSSEC signatures do not hold (the CD bit, RFC 4035 section 3.2.2).
     Unchecked,
     /// Say what it knows itself: the question for an authoritative server.
@@ -68,6 +70,7 @@ pub(super) fn question(name: &DnsName, kind: RecordType, recursion: Recursion) -
     message.add_query(Query::query(owner, kind));
     let mut edns = Edns::new();
     edns.set_max_payload(EDNS_PAYLOAD_BYTES);
+    edns.set_dnssec_ok(recursion == Recursion::Validated);
     message.set_edns(edns);
     Ok(message)
 }

@@ -94,7 +94,7 @@ impl Watch<'_> {
 
     /// Whether the resolver hands out the values once it need not check them.
     async fn is_withheld(&self, resolver: &Resolver, name: &DnsName) -> bool {
-        let reply = self.dns.ask_resolver_to(Recursion::Unchecked, resolver, name, RecordType::TXT).await;
+        let reply = self.dns.ask_resolver_as(resolver, name, RecordType::TXT, Recursion::Unchecked).await;
         Answer::of_recursion(&reply, name).shows(&self.expected[name])
     }
 }

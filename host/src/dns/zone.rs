@@ -12,7 +12,7 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::{RData, RecordType};
 use tokio::sync::Semaphore;
 
-use super::answer::{Answer, NameServer, is_answer, rcode, read_name};
+use super::answer::{Answer, NameServer, ip, is_answer, rcode, read_name};
 use super::memo::{Memo, lock};
 use super::resolver::{DNS_PORT, Encrypted, Resolver, ResolverError, of_the_system};
 use super::transport::{AskError, Recursion, ask, has_route};
@@ -128,16 +128,16 @@ impl Dns {
         name: &DnsName,
         kind: RecordType,
     ) -> Result<Message, AskError> {
-        self.ask_resolver_to(Recursion::Desired, resolver, name, kind).await
+        self.ask_resolver_as(resolver, name, kind, Recursion::Desired).await
     }
 
-    /// The same, in one of the ways a resolver can be asked.
-    pub(super) async fn ask_resolver_to(
+    /// The same with another wish for the answer.
+    pub(super) async fn ask_resolver_as(
         &self,
-        recursion: Recursion,
         resolver: &Resolver,
         name: &DnsName,
         kind: RecordType,
+        recursion: Recursion,
     ) -> Result<Message, AskError> {
         let _turn = self.turn().await;
         match (resolver, &self.0.encrypted) {
@@ -250,14 +250,6 @@ fn hosts(records: &[hickory_proto::rr::Record]) -> BTreeSet<DnsName> {
         _ => None,
     });
     hosts.collect()
-}
-
-fn ip(data: &RData) -> Option<IpAddr> {
-    match data {
-        RData::A(a) => Some(a.0.into()),
-        RData::AAAA(a) => Some(a.0.into()),
-        _ => None,
-    }
 }
 
 /// Why the place for a value was not found.
