@@ -137,6 +137,7 @@ async fn look(case: &Case, state: &StateDir, clients: &Clients, cancel: &Cancel)
     };
     let observe = |event: Event| tracing::debug!(%event, "while looking");
     let session = opened.session(&observe);
-    let checkup = Checkup { session: &session, clients, explain: &explain::why };
+    let now = OffsetDateTime::now_utc();
+    let checkup = Checkup { session: &session, clients, now, explain: &explain::why };
     checkup.examine(&case.subject).await.into_iter().map(|condition| Finding::of(about, condition)).collect()
 }
