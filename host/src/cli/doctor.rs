@@ -28,9 +28,10 @@ use report::Finding;
 
 /// Find what makes issuance or renewal fail, and say what to do about it.
 ///
-/// Without NAME it looks at everything that is kept. With NAME it looks at that certificate, or at a name before its first
-/// certificate, for which it takes the options that `acmite issue` would. Nothing is changed: no order is made and no
-/// record published. For http-01 and tls-alpn-01 it serves, for a moment, what a CA would look for.
+/// Without NAME it looks at everything that is kept. With NAME it looks at that certificate, or at a
+/// name before its first one, for which it takes the options that `acmite issue` would be given.
+/// Nothing is changed: no order is made and no record published. For http-01 and tls-alpn-01 it
+/// serves, for a moment, what a CA would look for. docs/doctor.md lists what can be found.
 ///
 /// Examples:
 ///   acmite doctor
