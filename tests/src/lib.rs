@@ -12,6 +12,7 @@ pub mod name_server;
 pub mod bind;
 pub mod knot;
 pub mod powerdns;
+pub mod unbound;
 
 pub mod pebble;
 pub mod step_ca;
@@ -29,3 +30,5 @@ pub mod ward;
 pub mod conformance;
 
 pub mod hostile;
+
+pub mod faults;

@@ -154,7 +154,7 @@ impl Diagnosis {
         let document = documents.remove(0);
         let found = document["findings"].as_array().expect("findings").len();
         assert_eq!(document["healthy"], found == 0, "{run}");
-        assert_eq!(run.code, Some(if found == 0 { 0 } else { 13 }), "{run}");
+        assert_eq!(run.code, Some(if found == 0 { 0 } else { 14 }), "{run}");
         Self(document)
     }
 

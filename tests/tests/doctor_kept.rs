@@ -283,7 +283,7 @@ async fn a_plugin_that_is_not_what_was_agreed_to_is_found() {
 async fn what_is_found_is_shown_with_what_to_do() {
     let ward = with_certificate().await;
     std::fs::remove_file(ward.kept(format!("live/{NAME}"))).expect("removed");
-    let run = ended(Acmite::new("doctor --own-timer", &ward.scene.state())).await.expect_code(13);
+    let run = ended(Acmite::new("doctor --own-timer", &ward.scene.state())).await.expect_code(14);
     let shown = format!(
         "error    {NAME}: there is no certificate yet [certificate-missing]\n         what to do: run `acmite renew NAME`"
     );

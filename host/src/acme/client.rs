@@ -15,7 +15,7 @@ use super::account::{Account, Registration};
 use super::ari::RenewalInfo;
 use super::authorization::{Authorization, AuthorizationError, AuthorizationStatus, RawAuthorization};
 use super::certificate::{CertificateChain, alternates};
-use super::challenge::{Challenge, Token};
+use super::challenge::{Challenge, ChallengeStatus, Token};
 use super::directory::Directory;
 use super::http::{AcmeError, Http, HttpOptions, Reply};
 use super::jws::{AccountKey, Signer, key_change};
@@ -54,7 +54,8 @@ impl AcmeClient {
     pub async fn register(&self, key: &AccountKey, registration: Registration) -> Result<Account, AcmeError> {
         let url = &self.directory.new_account;
         let payload = registration.payload(key, url).map_err(AcmeError::Key)?;
-        let reply = self.post(Signer::Key(key), url, Some(&payload), soon()).await?;
+        // Asked twice, a CA gives the account that it made the first time (RFC 8555 section 7.3.1).
+        let reply = again(|| self.post(Signer::Key(key), url, Some(&payload), soon())).await?;
         Ok(Account { url: reply.location()?, ..reply.json()? })
     }
 
@@ -139,7 +140,8 @@ impl AccountHandle {
             return Err(AcmeError::NotOffered { what: "this profile" });
         }
         let payload = options.payload(names);
-        let reply = self.post(&self.client.directory.new_order, Some(&payload), soon()).await?;
+        // An order that nobody finalizes costs nothing and expires.
+        let reply = again(|| self.post(&self.client.directory.new_order, Some(&payload), soon())).await?;
         Ok(Order { url: reply.location()?, ..reply.json()? })
     }
 
@@ -176,7 +178,15 @@ impl AccountHandle {
 
     /// Tells the CA that the proof is there to be seen.
     pub async fn answer(&self, challenge: &Challenge) -> Result<(), AcmeError> {
-        self.post(&challenge.url, Some(&json!({})), soon()).await?;
+        match self.post(&challenge.url, Some(&json!({})), soon()).await {
+            Err(error) if error.is_ambiguous() => {
+                let now: Challenge = self.post(&challenge.url, None, soon()).await?.json()?;
+                if now.status == ChallengeStatus::Pending {
+                    self.post(&challenge.url, Some(&json!({})), soon()).await?;
+                }
+            }
+            answered => drop(answered?),
+        }
         Ok(())
     }
 
@@ -223,7 +233,14 @@ impl AccountHandle {
         let ready = self.await_order(&order.url, OrderStatus::Pending, deadline).await?;
         if ready.status == OrderStatus::Ready {
             let payload = json!({"csr": BASE64URL_NOPAD.encode(csr_der)});
-            self.post(&ready.finalize, Some(&payload), deadline).await?;
+            match self.post(&ready.finalize, Some(&payload), deadline).await {
+                Err(error) if error.is_ambiguous() => {
+                    if self.order(&order.url).await?.status == OrderStatus::Ready {
+                        self.post(&ready.finalize, Some(&payload), deadline).await?;
+                    }
+                }
+                handed_in => drop(handed_in?),
+            }
         }
         self.await_order(&order.url, OrderStatus::Processing, deadline).await
     }
@@ -289,6 +306,14 @@ const REQUEST_PERIOD: Duration = Duration::from_secs(90);
 
 fn soon() -> Instant {
     Instant::now() + REQUEST_PERIOD
+}
+
+/// Once more, where it is not known whether the CA did it and doing it twice does no harm.
+async fn again<F: Future<Output = Result<Reply, AcmeError>>>(ask: impl Fn() -> F) -> Result<Reply, AcmeError> {
+    match ask().await {
+        Err(error) if error.is_ambiguous() => ask().await,
+        done => done,
+    }
 }
 
 fn dns_label(account_url: &str) -> String {

@@ -29,6 +29,7 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     let providers = Arc::new(Providers::new(&state, &args.providers)?);
     let opened = Opened::new(state, &args.dns, providers, on_signals(printer)?)?;
     let observe = |event: Event| printer.event(&event);
+    opened.state.tidy();
     let report = flow::remove_leftovers(&opened.session(&observe)).await?;
     printer.result(&text(&report), &json(&report));
     let clean = report.left.is_empty() && report.left_files.is_empty() && report.damaged.is_empty();

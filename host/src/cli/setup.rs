@@ -20,6 +20,7 @@ use crate::store::StateDir;
 
 /// Whom to ask about DNS.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "DNS")]
 pub struct DnsArgs {
     /// Ask this resolver instead of the system's: ADDR, ADDR:PORT, tls://HOST or https://HOST/PATH; may be repeated
     #[arg(long = "dns-resolver", value_name = "RESOLVER")]
@@ -73,6 +74,7 @@ impl Opened {
 
 /// Which CA.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "CA")]
 pub struct CaArgs {
     /// The CA's directory URL, or letsencrypt, letsencrypt-staging, zerossl, google, sslcom or actalis
     #[arg(long, value_name = "URL", default_value = "letsencrypt", value_parser = server)]
@@ -138,7 +140,7 @@ pub fn server(text: &str) -> Result<Url, String> {
     }
 }
 
-fn ca_names() -> String {
+pub(super) fn ca_names() -> String {
     CAS.map(|(name, ..)| name).join(", ")
 }
 
@@ -163,7 +165,13 @@ pub fn staging_of(server: &Url) -> Option<Url> {
 
 /// Opens the state folder that was named, or the default one.
 pub fn open_state(global: &Global) -> Result<StateDir, Failure> {
-    Ok(StateDir::open(&state_path(global))?)
+    open_state_or(global, None)
+}
+
+/// The same, where a file may name one too; what is named on the command line or in the environment wins.
+pub fn open_state_or(global: &Global, in_file: Option<&Path>) -> Result<StateDir, Failure> {
+    let path = global.state_dir.as_deref().or(in_file).map(Path::to_owned).unwrap_or_else(default_state_path);
+    Ok(StateDir::open(&path)?)
 }
 
 /// The state folder that was named, or the default one.
@@ -173,8 +181,12 @@ pub fn state_path(global: &Global) -> PathBuf {
 
 /// The state folder where none is named.
 pub fn default_state_path() -> PathBuf {
-    let is_root = rustix::process::geteuid().is_root();
-    StateDir::default_path(is_root, &|name| std::env::var_os(name))
+    StateDir::default_path(is_root(), &|name| std::env::var_os(name))
+}
+
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// The wish to stop that SIGINT and SIGTERM express; the second one ends the process at once.

@@ -54,6 +54,11 @@ pub enum Answer {
         /// As DNS tools write it.
         rcode: String,
     },
+    /// A resolver has the values and withholds them, as their DNSSEC signatures do not hold.
+    Bogus {
+        /// As DNS tools write it.
+        rcode: String,
+    },
     /// None came.
     NoAnswer(AskError),
 }
@@ -225,6 +230,7 @@ impl fmt::Display for Answer {
             Self::Values { rcode, values, .. } => write!(f, "{rcode}, {}", shortened(values)),
             Self::NotAuthoritative { rcode } => write!(f, "{rcode}, but not authoritative for the zone"),
             Self::Failed { rcode } => f.write_str(rcode),
+            Self::Bogus { rcode } => write!(f, "{rcode}, but the values when told not to check signatures"),
             Self::NoAnswer(error) => error.fmt(f),
         }
     }

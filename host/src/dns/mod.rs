@@ -8,6 +8,7 @@ pub mod poll;
 pub mod propagation;
 pub mod resolver;
 pub mod transport;
+mod validation;
 pub mod walk;
 pub mod watch;
 pub mod zone;

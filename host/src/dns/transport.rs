@@ -20,7 +20,7 @@ pub enum Recursion {
     Desired,
     /// The same, with the signatures (the DO bit of RFC 3225), so that a resolver that validates does.
     Validated,
-    /// The same, whatever its validation says (the CD bit of RFC 4035 section 3.2.2).
+    /// The same, and hand it over even if its DNSSEC signatures do not hold (the CD bit, RFC 4035 section 3.2.2).
     Unchecked,
     /// Say what it knows itself: the question for an authoritative server.
     None,
@@ -64,6 +64,8 @@ pub(super) fn question(name: &DnsName, kind: RecordType, recursion: Recursion) -
     let owner = Name::from_ascii(format!("{name}.")).map_err(|_| AskError::Unaskable { name: name.clone() })?;
     let mut message = Message::query();
     message.metadata.recursion_desired = recursion != Recursion::None;
+    // That the answer may say whether it was validated: RFC 6840 section 5.7.
+    message.metadata.authentic_data = recursion == Recursion::Desired;
     message.metadata.checking_disabled = recursion == Recursion::Unchecked;
     message.add_query(Query::query(owner, kind));
     let mut edns = Edns::new();

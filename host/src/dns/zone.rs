@@ -49,6 +49,8 @@ pub(super) struct Inner {
     /// Resolvers that were asked about a challenge's name before its values were published.
     pub(super) asked_before: Mutex<BTreeSet<Resolver>>,
     pub(super) families_said: Mutex<BTreeSet<bool>>,
+    /// Resolvers that said of an answer that its DNSSEC signatures hold.
+    pub(super) validating: Mutex<BTreeSet<Resolver>>,
 }
 
 /// The zone a name is in, and the name that a CNAME of its own leads to.
@@ -65,6 +67,8 @@ pub struct Zone {
     pub apex: DnsName,
     pub(super) servers: Vec<NameServer>,
     pub(super) unroutable: Vec<NameServer>,
+    /// Whether a resolver found the zone signed, and the signatures to hold.
+    pub(super) is_signed: bool,
 }
 
 impl Zone {
@@ -97,6 +101,7 @@ impl Dns {
             unreached: Mutex::default(),
             asked_before: Mutex::default(),
             families_said: Mutex::default(),
+            validating: Mutex::default(),
         })))
     }
 
@@ -153,7 +158,12 @@ impl Dns {
         let search = async {
             let asks = self.0.resolvers.iter().map(|resolver| async move {
                 match self.ask_resolver(resolver, name, kind).await {
-                    Ok(message) if is_answer(&message) => Ok(Arc::new(message)),
+                    Ok(message) if is_answer(&message) => {
+                        if message.metadata.authentic_data {
+                            lock(&self.0.validating).insert(resolver.clone());
+                        }
+                        Ok(Arc::new(message))
+                    }
                     Ok(message) => Err(Answer::Failed { rcode: rcode(message.metadata.response_code) }),
                     Err(error) => Err(Answer::NoAnswer(error)),
                 }
@@ -165,9 +175,9 @@ impl Dns {
 
     /// The zone whose apex is known, with its servers; `referral` helps where no resolver knows them.
     pub(super) async fn zone_at(&self, apex: DnsName, referral: Option<&Message>) -> Zone {
-        let mut hosts = match self.resolve(&apex, RecordType::NS).await {
-            Ok(answer) => hosts(&answer.answers),
-            Err(_) => BTreeSet::new(),
+        let (mut hosts, is_signed) = match self.resolve(&apex, RecordType::NS).await {
+            Ok(answer) => (hosts(&answer.answers), answer.metadata.authentic_data),
+            Err(_) => (BTreeSet::new(), false),
         };
         if let (true, Some(referral)) = (hosts.is_empty(), referral) {
             hosts = self::hosts(&referral.authorities);
@@ -177,7 +187,7 @@ impl Dns {
         let all = all.into_iter().map(|(address, host)| NameServer { host, address });
         let (servers, unroutable) = all.partition(|server| has_route(server.address));
         lock(&self.0.known).insert(apex.clone());
-        Zone { apex, servers, unroutable }
+        Zone { apex, servers, unroutable, is_signed }
     }
 
     async fn addresses(&self, host: &DnsName, referral: Option<&Message>) -> Vec<(SocketAddr, DnsName)> {
