@@ -45,13 +45,13 @@ pub(super) struct Args {
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// The CA, as `acmite issue` takes it [default: the one remembered, else letsencrypt]
-    #[arg(long, value_name = "URL", value_parser = server)]
+    #[arg(long, value_name = "URL", value_parser = server, help_heading = "CA")]
     server: Option<Url>,
     /// PEM file of root certificates to trust besides the system's, instead of the one remembered
-    #[arg(long, value_name = "PEM")]
+    #[arg(long, value_name = "PEM", help_heading = "CA")]
     ca_bundle: Option<PathBuf>,
     /// Which of several accounts at the CA
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Account")]
     account: Option<String>,
     #[command(flatten)]
     challenges: ChallengeArgs,
