@@ -60,6 +60,8 @@ pub mod renew;
 
 mod apply;
 
+mod schedule;
+
 pub mod revoke;
 
 pub use account::{AccountSetup, AccountUseError, existing_account, import_account, open_account, roll_key};
@@ -84,6 +86,7 @@ pub use request::{IssueRequest, Keep};
 pub use revoke::{Reason, RevokeError, Signatory, revoke};
 pub use round::HookRound;
 pub use run::{Choice, ProviderMaker, RenewOptions, RenewRun};
+pub use schedule::{LONGEST as LONGEST_WAIT, next_look};
 pub use session::{Instance, ProviderSource, Session, SourceError};
 pub use standing::{Standing, StandingError};
 pub use tls_alpn01::TlsAlpn01Error;
