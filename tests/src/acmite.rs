@@ -116,7 +116,8 @@ impl Running {
     /// # Panics
     /// If it ends first or takes too long.
     pub fn await_events(&mut self, event: &str, count: usize) -> Value {
-        let told = |run: &Self| events(&run.stdout()).into_iter().filter(|one| one["event"] == event).collect::<Vec<_>>();
+        let told =
+            |run: &Self| events(&run.stdout()).into_iter().filter(|one| one["event"] == event).collect::<Vec<_>>();
         wait_until(event, PATIENCE, || {
             let ended = self.child.try_wait().expect("a child's state");
             told(self).len() >= count || {
