@@ -38,6 +38,8 @@ mod suggestions;
 
 pub mod deployers;
 
+mod pkcs12;
+
 pub mod hooks;
 
 pub mod round;
