@@ -50,6 +50,8 @@ pub enum Exit {
     HookFailed = 12,
     /// A plan was asked for, and something would change.
     WouldChange = 13,
+    /// `acmite doctor` found something.
+    Unhealthy = 14,
     /// Stopped by a signal.
     Interrupted = 130,
 }
@@ -70,6 +72,7 @@ pub const HELP: &str = "Exit codes:
   11  records are left behind; `acmite cleanup` and the next run try again
   12  the certificate is there, and a hook failed; the next `acmite renew` runs it again
   13  `acmite apply --plan`: something would change
+  14  `acmite doctor` found something that is wrong or will be
   130 stopped by a signal";
 
 impl From<Exit> for std::process::ExitCode {

@@ -50,6 +50,8 @@ mod account;
 
 mod cleanup;
 
+mod doctor;
+
 mod verify;
 
 mod plugin;
@@ -78,6 +80,7 @@ pub struct Cli {
 
 /// What every command takes.
 #[derive(Args)]
+#[command(next_help_heading = "State and output")]
 pub struct Global {
     /// Folder of everything acmite keeps [default: /var/lib/acmite for root, else the user's XDG state folder]
     #[arg(long, global = true, value_name = "DIR", env = "ACMITE_STATE_DIR")]
@@ -126,6 +129,7 @@ enum Command {
     #[command(subcommand)]
     Timer(timer::Command),
     Cleanup(cleanup::Args),
+    Doctor(Box<doctor::Args>),
     Verify(verify::Args),
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -154,6 +158,7 @@ impl Cli {
             Command::Delete(args) => delete::run(&args, &self.global, &printer),
             Command::Timer(command) => timer::run(&command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
+            Command::Doctor(args) => doctor::run(*args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
             Command::Lab(args) => lab::run(args, &printer).await,

@@ -29,6 +29,7 @@ use crate::store::renewal::DnsRecord;
 
 /// Which provider publishes the records, and with which credential.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "DNS")]
 pub struct ProviderArgs {
     /// Publish DNS-01 records by this provider: ID, ID:INSTANCE or PATH.wasm; ZONE=ID for one zone and those below it;
     /// may be repeated

@@ -12,6 +12,7 @@ use crate::secure_file::read_private;
 
 /// An account, and what it is made with.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Account")]
 pub struct RegistrationArgs {
     /// Which of several accounts at the CA, by a name of your choice [default: the one without a name]
     #[arg(long, value_name = "NAME", value_parser = account_name)]

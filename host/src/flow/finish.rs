@@ -37,10 +37,12 @@ pub(super) async fn finish(
 ) -> Result<Issued, FinishError> {
     let key_pem = key(session, request).await?;
     if let Keep::Live(_) = request.keep {
-        let key = CertificateStore::new(session.state, &request.certificate).save_pending_key(&key_pem)?;
+        let store = CertificateStore::new(session.state, &request.certificate);
+        let key = store.save_pending_key(&key_pem)?;
         let mut state = RenewalState::load(session.state, &request.certificate);
-        state.order = Some(open_order(order, request, key));
+        state.order = Some(open_order(order, request, key.clone()));
         state.save(session.state, &request.certificate)?;
+        store.discard_other_pending_keys(&key)?;
     }
     obtain(session, account, order, request, &key_pem).await
 }

@@ -66,6 +66,8 @@ mod schedule;
 
 pub mod revoke;
 
+pub mod doctor;
+
 pub use account::{AccountSetup, AccountUseError, existing_account, import_account, open_account, roll_key};
 pub use apply::{Applied, ApplyReport, apply};
 pub use attempt::{Outcome, RenewError};

@@ -52,6 +52,7 @@ pub async fn renew(run: &RenewRun<'_>, names: &[String]) -> RenewReport {
         }
     }
     if !due.is_empty() {
+        run.state.tidy();
         renew_due(run, &clients, due, &mut report).await;
     }
     report.outcomes.sort_by(|one, other| one.0.cmp(&other.0));
