@@ -32,6 +32,8 @@ mod apply_report;
 
 mod apply;
 
+mod run;
+
 mod list;
 
 mod show;
@@ -119,6 +121,7 @@ enum Command {
     Account(account::Command),
     Renew(renew::Args),
     Apply(apply::Args),
+    Run(run::Args),
     List(list::Args),
     Show(show::Args),
     Revoke(revoke::Args),
@@ -148,6 +151,7 @@ impl Cli {
             Command::Account(command) => account::run(command, &self.global, &printer).await,
             Command::Renew(args) => renew::run(args, &self.global, &printer).await,
             Command::Apply(args) => apply::run(args, &self.global, &printer).await,
+            Command::Run(args) => run::run(args, &self.global, &printer).await,
             Command::List(args) => list::run(&args, &self.global, &printer),
             Command::Show(args) => show::run(&args, &self.global, &printer),
             Command::Revoke(args) => revoke::run(args, &self.global, &printer).await,
