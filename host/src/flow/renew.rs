@@ -148,7 +148,10 @@ pub async fn renew(run: &RenewRun<'_>, names: &[String]) -> RenewReport {
     }
     let clients = Clients::default();
     if matches!(run.options.choice, Choice::Due) {
-        suggestions::refresh(&mut standings, &clients, run.options.ca_bundle.as_ref(), now).await;
+        tokio::select! {
+            () = suggestions::refresh(&mut standings, &clients, run.options.ca_bundle.as_ref(), now) => {}
+            () = run.cancel.requested() => {}
+        }
     }
     let mut due = Vec::new();
     for standing in standings {
@@ -330,7 +333,10 @@ impl OneRenewal<'_> {
         if let Err(error) = remove_leftovers(&session).await {
             self.tell(Event::Warning { message: super::publish::chain(&error) });
         }
-        let client = self.clients.connect(&request.server, ca_bundle.as_deref()).await?;
+        let client = tokio::select! {
+            client = self.clients.connect(&request.server, ca_bundle.as_deref()) => client?,
+            () = self.run.cancel.requested() => return Err(RenewError::Interrupted),
+        };
         Ok(issue(&session, &client, &setup, &request).await?.leaf)
     }
 
@@ -390,6 +396,9 @@ pub enum RenewError {
     /// The CA is not connected to.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The user stopped it.
+    #[error("interrupted; nothing is left behind")]
+    Interrupted,
     /// It was not issued.
     #[error(transparent)]
     Issue(#[from] IssueError),
