@@ -28,7 +28,7 @@ const fn go(name: &'static str, module: &'static str, version: &'static str, pur
     Peer { name, source: Source::Go { module, version }, purpose }
 }
 
-const PEERS: [Peer; 11] = [
+const PEERS: [Peer; 12] = [
     debian("bind", "bind9", "named", "DNS UPDATE with TSIG, and a name server that stays behind"),
     debian("knot", "knot", "knotd", "DNS UPDATE with TSIG"),
     debian("powerdns", "pdns-server", "pdns_server", "a provider with an API"),
@@ -38,6 +38,7 @@ const PEERS: [Peer; 11] = [
     debian("openssl", "openssl", "openssl", "verifying what was issued"),
     debian("ip", "iproute2", "ip", "network namespaces"),
     debian("strace", "strace", "strace", "seeing what a run opens and contacts"),
+    debian("faketime", "faketime", "faketime", "clocks that jump"),
     go(
         "pebble",
         "github.com/letsencrypt/pebble/v2/cmd/pebble",
