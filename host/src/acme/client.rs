@@ -7,6 +7,7 @@ use aws_lc_rs::digest;
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tokio::time::Instant;
 use url::Url;
 
@@ -27,14 +28,21 @@ use crate::name::CertName;
 pub struct AcmeClient {
     http: Arc<Http>,
     directory: Arc<Directory>,
+    ahead: Option<time::Duration>,
 }
 
 impl AcmeClient {
     /// Reads the directory.
     pub async fn connect(directory_url: &Url, options: HttpOptions) -> Result<Self, AcmeError> {
         let http = Http::new(&options)?;
-        let directory = http.fetch(directory_url.as_str(), Instant::now() + DIRECTORY_PERIOD).await?.json()?;
-        Ok(Self { http: Arc::new(http), directory: Arc::new(directory) })
+        let reply = http.fetch(directory_url.as_str(), Instant::now() + DIRECTORY_PERIOD).await?;
+        let ahead = reply.date().map(|date| date - OffsetDateTime::now_utc());
+        Ok(Self { http: Arc::new(http), directory: Arc::new(reply.json()?), ahead })
+    }
+
+    /// By how much the CA's clock is ahead of this machine's, to a second or two; `None` if it did not tell the time.
+    pub fn clock_ahead(&self) -> Option<time::Duration> {
+        self.ahead
     }
 
     /// What the CA offers.

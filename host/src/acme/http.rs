@@ -57,6 +57,11 @@ impl Reply {
         Ok(text.to_owned())
     }
 
+    /// When it was sent, as the CA's clock has it.
+    pub(super) fn date(&self) -> Option<OffsetDateTime> {
+        header_date(&self.headers, header::DATE)
+    }
+
     pub(super) fn retry_after(&self) -> Duration {
         retry_after(&self.headers).unwrap_or_default()
     }
@@ -268,15 +273,18 @@ fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
+fn header_date(headers: &HeaderMap, name: header::HeaderName) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(header_text(headers, name)?.trim(), &Rfc2822).ok()
+}
+
 /// Both forms of RFC 9110 section 10.2.3; a date is counted from the reply's own `Date`, so that clocks may differ.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = header_text(headers, header::RETRY_AFTER)?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = |text: &str| OffsetDateTime::parse(text, &Rfc2822).ok();
-    let now = header_text(headers, header::DATE).and_then(date).unwrap_or_else(OffsetDateTime::now_utc);
-    Some((date(text)? - now).try_into().unwrap_or_default())
+    let now = header_date(headers, header::DATE).unwrap_or_else(OffsetDateTime::now_utc);
+    Some((header_date(headers, header::RETRY_AFTER)? - now).try_into().unwrap_or_default())
 }
 
 /// A request the CA did not fulfil.

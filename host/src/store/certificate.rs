@@ -30,7 +30,7 @@ impl CertificateStore {
 
     /// Keeps a key (PEM) before a CA hears of it; [`Self::store`] removes it again. Gives what finds it.
     pub fn save_pending_key(&self, pem: &str) -> Result<String, StoreError> {
-        let id = pending_id(pem);
+        let id = key_id(pem.as_bytes());
         let path = self.pending_path(&id);
         create_private_dir(path.parent().expect("it is in the folder of pending keys"))?;
         write_whole(&path, pem.as_bytes(), 0o600)?;
@@ -71,7 +71,7 @@ impl CertificateStore {
         write_whole(&folder.join("fullchain.pem"), format!("{leaf}{chain}").as_bytes(), 0o644)?;
         sync_dir(&self.state.archive(&self.name))?;
         self.point_live_to(&folder)?;
-        remove_durably_if_there(&self.pending_path(&pending_id(key_pem)))?;
+        remove_durably_if_there(&self.pending_path(&key_id(key_pem.as_bytes())))?;
         Ok(self.state.live(&self.name))
     }
 
@@ -184,9 +184,9 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
-/// Named by the key, so that two runs at once keep both.
-fn pending_id(pem: &str) -> String {
-    sha256_hex(pem.as_bytes())[..16].to_owned()
+/// What finds a key (PEM): two runs at once keep both of theirs.
+pub fn key_id(pem: &[u8]) -> String {
+    sha256_hex(pem)[..16].to_owned()
 }
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);

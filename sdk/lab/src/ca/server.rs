@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde::Serialize;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
 use super::directory::{Target, directory, target};
 use super::fault::{Endpoint, Fault, RequestLog};
@@ -287,6 +288,9 @@ fn respond(ca: &Shared, method: &Method, outcome: Result<Answer, Problem>, fault
     kind.iter().for_each(|kind| put(header::CONTENT_TYPE, kind));
     put(header::LINK, &format!("<{}>;rel=\"index\"", ca.url("directory")));
     put(header::CACHE_CONTROL, "no-store");
+    if let Some(date) = date(ca.options.ahead) {
+        put(header::DATE, &date);
+    }
     if method != Method::GET || status == 204 {
         put(header::HeaderName::from_static("replay-nonce"), &ca.state().nonces.issue());
     }
@@ -306,4 +310,10 @@ fn half(mut body: String) -> Body {
     body.truncate(body.len() / 2);
     let parts = [Ok(body), Err(Cut)];
     Body::from_stream(futures_util::stream::iter(parts))
+}
+
+/// What a clock that is ahead says, as RFC 9110 section 5.6.7 writes it; the server's own header serves for one that is not.
+fn date(ahead: Duration) -> Option<String> {
+    let text = (OffsetDateTime::now_utc() + ahead).format(&Rfc2822).ok()?;
+    (!ahead.is_zero()).then(|| text.replace("+0000", "GMT"))
 }
