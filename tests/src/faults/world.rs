@@ -35,9 +35,16 @@ impl World {
     /// # Panics
     /// If the lab does not start.
     pub fn start() -> Self {
+        Self::with(CaOptions { retry_after: Duration::ZERO, ..CaOptions::default() })
+    }
+
+    /// The same with a CA of another kind.
+    ///
+    /// # Panics
+    /// If the lab does not start.
+    pub fn with(options: CaOptions) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let options = CaOptions { retry_after: Duration::ZERO, ..CaOptions::default() };
         let lab = runtime.block_on(Lab::builder().zone(ZONE).ca(options).start()).expect("a lab");
         let text = hickory_proto::rr::RecordType::TXT;
         lab.dns.store().add(ZONE, CHALLENGE_NAME, text, 60, FOREIGN).expect("a record");
