@@ -171,7 +171,7 @@ async fn a_rate_limit_is_told_with_its_end() {
 #[tokio::test]
 async fn attempts_that_failed_are_told_with_the_reason() {
     let ward = with_certificate().await;
-    ward.lab.ca.fail_next(1, Some(Endpoint::NewOrder), &Fault::Status { status: 500, retry_after: None });
+    ward.lab.ca.fail_next(2, Some(Endpoint::NewOrder), &Fault::Status { status: 400, retry_after: None });
     ended(Acmite::new("renew --force", &ward.scene.state())).await.expect_code(5);
     let found = ward.doctor_of_all().await;
     let facts = found.only("attempts-failed");
