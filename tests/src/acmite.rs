@@ -159,6 +159,14 @@ impl Running {
         told(self).pop().expect("it was told")
     }
 
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child's state").is_some()
+    }
+
     /// Sends it a signal by name, as `INT`.
     ///
     /// # Panics

@@ -1,7 +1,8 @@
-//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `peers`, `hygiene`.
+//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `dist`, `peers`, `hygiene`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to whoever runs it")]
 
 mod demo;
+mod dist;
 mod hygiene;
 mod peers;
 mod plugins;
@@ -33,6 +34,15 @@ enum Command {
     Plugins,
     /// Build target/release/acmite with every provider bundled.
     Build,
+    /// Pack acmite for others, to target/dist: an archive and a Debian package.
+    Dist {
+        /// Rust's name of the machine to build for; a static one where the toolchain has it, if none is named.
+        #[arg(long, value_name = "TARGET")]
+        target: Option<String>,
+        /// Pack this binary and build none.
+        #[arg(long, value_name = "FILE")]
+        binary: Option<std::path::PathBuf>,
+    },
     /// Find the real servers the tests run against, install what is missing, and say what could not be had.
     Peers,
     /// Check all dependencies' licences against deny.toml and look for banned crates.
@@ -45,6 +55,7 @@ fn main() -> ExitCode {
         Command::Test { quick } => steps::test(quick),
         Command::Plugins => plugins::build(),
         Command::Build => steps::build(),
+        Command::Dist { target, binary } => dist::run(target, binary),
         Command::Peers => peers::ensure(),
         Command::Hygiene => hygiene::check().map_err(Into::into),
     };
