@@ -12,6 +12,7 @@ pub mod name_server;
 pub mod bind;
 pub mod knot;
 pub mod powerdns;
+pub mod unbound;
 
 pub mod pebble;
 pub mod step_ca;
@@ -24,6 +25,10 @@ pub mod acmite;
 
 pub mod scene;
 
+pub mod ward;
+
 pub mod conformance;
 
 pub mod hostile;
+
+pub mod faults;
