@@ -4,8 +4,8 @@
 //! folder, and in layer 0, a file sees only files to its left. `layers.rs` among the tests compares every `crate::` path with this table.
 //!
 //! ```text
-//! 3 cli/       exit printer setup providers challenges registration publishing hook_args view logging issue renew_report renew list show revoke delete timer persist account cleanup verify plugin lab
-//! 2 flow/      cancel due event session retry method proof publish dns01 dns_persist01 http01 tls_alpn01 prove leftovers standing clients suggestions deployers hooks round account request finish issue renew revoke
+//! 3 cli/       exit printer setup providers challenges registration publishing hook_args view logging issue renew_report renew list show revoke delete timer persist account cleanup hook verify plugin lab
+//! 2 flow/      cancel due event session retry method proof publish dns01 dns_persist01 http01 tls_alpn01 prove leftovers on_behalf standing clients suggestions deployers hooks round account request finish issue renew revoke
 //! 2 config/    credentials
 //! 1 acme/      problem jws jwk http directory account order challenge authorization certificate ari client
 //! 1 dns/       memo transport resolver answer zone walk cname poll propagation watch

@@ -24,6 +24,8 @@ pub mod acmite;
 
 pub mod scene;
 
+pub mod foreign;
+
 pub mod conformance;
 
 pub mod hostile;

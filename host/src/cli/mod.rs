@@ -40,6 +40,8 @@ mod account;
 
 mod cleanup;
 
+mod hook;
+
 mod verify;
 
 mod plugin;
@@ -114,6 +116,7 @@ enum Command {
     #[command(subcommand)]
     Timer(timer::Command),
     Cleanup(cleanup::Args),
+    Hook(hook::Args),
     Verify(verify::Args),
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -140,6 +143,7 @@ impl Cli {
             Command::Delete(args) => delete::run(&args, &self.global, &printer),
             Command::Timer(command) => timer::run(&command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
+            Command::Hook(args) => hook::run(args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
             Command::Lab(args) => lab::run(args, &printer).await,
