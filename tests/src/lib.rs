@@ -12,6 +12,7 @@ pub mod name_server;
 pub mod bind;
 pub mod knot;
 pub mod powerdns;
+pub mod unbound;
 
 pub mod pebble;
 pub mod step_ca;
@@ -26,6 +27,10 @@ pub mod scene;
 
 pub mod foreign;
 
+pub mod ward;
+
 pub mod conformance;
 
 pub mod hostile;
+
+pub mod faults;

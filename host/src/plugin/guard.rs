@@ -20,7 +20,7 @@ use crate::plugin::guard::facts::Facts;
 use crate::plugin::guard::view::RequestView;
 use crate::plugin::manifest::{Endpoint, Manifest};
 use crate::plugin::template::Template;
-use crate::plugin::tree::{self, Format, Node};
+use crate::plugin::tree::{self, Format, Node, TreeError};
 use crate::plugin::wire::{GuestRequest, Part, Scope};
 
 /// The guard of one call.
@@ -157,6 +157,7 @@ impl Guard {
         let tree = match endpoint.absent.contains(&status) {
             true => Node::Null,
             false if succeeded && endpoint.reply != Format::Text => match tree::parse(body, endpoint.reply) {
+                Err(error @ TreeError::TooManyNodes { .. }) => return Err(Withheld { rule: error.to_string() }),
                 Ok(Node::Null) | Err(_) => return Ok(()),
                 Ok(tree) => tree,
             },

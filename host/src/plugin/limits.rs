@@ -73,6 +73,8 @@ impl Limits {
 
 const MIB: usize = 1024 * 1024;
 
+/// Values, elements and attributes in the body that is read of one request or reply.
+pub const BODY_NODES: usize = 250_000;
 /// Bytes of the largest component.
 pub const COMPONENT_BYTES: usize = 16 * 1024 * 1024;
 /// Processor time for compiling a component from outside.

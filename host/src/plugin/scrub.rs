@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 use zeroize::Zeroizing;
 
@@ -9,8 +10,10 @@ use crate::plugin::wire::UNRESERVED;
 
 /// Finds secret values in every common encoding.
 pub struct Scrubber {
-    /// By first byte, the longest first.
-    needles: BTreeMap<u8, Vec<Needle>>,
+    /// Finds the first [`MIN_BYTES`] of every needle: a machine for whole needles would be many times their size.
+    beginnings: AhoCorasick,
+    /// In the order of the patterns of `beginnings`; of each the longest first.
+    needles: Vec<Vec<Needle>>,
 }
 
 struct Needle {
@@ -21,17 +24,22 @@ struct Needle {
 impl Scrubber {
     /// Looks for these values, by name. Values under [`MIN_BYTES`] are too common to be looked for.
     pub fn new<'a>(values: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let mut needles: BTreeMap<u8, Vec<Needle>> = BTreeMap::new();
-        for (name, value) in values.filter(|(_, value)| value.len() >= MIN_BYTES) {
-            for bytes in encodings(value) {
-                needles.entry(bytes[0]).or_default().push(Needle { bytes, shown: format!("[{name}]") });
+        let mut needles: BTreeMap<[u8; MIN_BYTES], Vec<Needle>> = BTreeMap::new();
+        for (name, value) in values {
+            for bytes in encodings(value).into_iter().filter(|_| value.len() >= MIN_BYTES) {
+                let Some(beginning) = bytes.first_chunk().copied() else { continue };
+                needles.entry(beginning).or_default().push(Needle { bytes, shown: format!("[{name}]") });
             }
         }
         for same_start in needles.values_mut() {
             same_start.sort_by(|a, b| b.bytes.len().cmp(&a.bytes.len()).then_with(|| a.bytes.cmp(&b.bytes)));
             same_start.dedup_by(|a, b| a.bytes == b.bytes);
         }
-        Self { needles }
+        let built = AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(needles.keys());
+        Self {
+            beginnings: built.expect("a machine overflows at two thousand million states only"),
+            needles: needles.into_values().collect(),
+        }
     }
 
     /// The bytes with every secret replaced by its name in brackets; secrets that overlap go as one, under the name of
@@ -39,27 +47,23 @@ impl Scrubber {
     pub fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         let mut clean = Vec::with_capacity(bytes.len());
         let mut hidden_until = 0;
-        for (at, &byte) in bytes.iter().enumerate() {
-            if let Some(needle) = self.longest_at(&bytes[at..]) {
-                if at >= hidden_until {
-                    clean.extend_from_slice(needle.shown.as_bytes());
-                }
-                hidden_until = hidden_until.max(at + needle.bytes.len());
-            }
+        // All beginnings are of one length, so they come in the order of where they stand.
+        for found in self.beginnings.find_overlapping_iter(bytes) {
+            let (at, needles) = (found.start(), &self.needles[found.pattern().as_usize()]);
+            let Some(needle) = needles.iter().find(|needle| bytes[at..].starts_with(&needle.bytes)) else { continue };
             if at >= hidden_until {
-                clean.push(byte);
+                clean.extend_from_slice(&bytes[hidden_until..at]);
+                clean.extend_from_slice(needle.shown.as_bytes());
             }
+            hidden_until = hidden_until.max(at + needle.bytes.len());
         }
+        clean.extend_from_slice(&bytes[hidden_until..]);
         clean
     }
 
     /// Bytes of the longest form of a secret that is looked for.
     pub fn longest(&self) -> usize {
-        self.needles.values().flatten().map(|needle| needle.bytes.len()).max().unwrap_or_default()
-    }
-
-    fn longest_at(&self, rest: &[u8]) -> Option<&Needle> {
-        self.needles.get(rest.first()?)?.iter().find(|needle| rest.starts_with(&needle.bytes))
+        self.needles.iter().flatten().map(|needle| needle.bytes.len()).max().unwrap_or_default()
     }
 
     /// The text with every secret replaced by its name in brackets.

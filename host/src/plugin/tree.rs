@@ -11,6 +11,10 @@ mod xml;
 
 pub use crate::plugin::tree::edit::{cut, insert};
 
+use std::cell::Cell;
+
+use crate::plugin::limits::BODY_NODES;
+
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -82,14 +86,38 @@ impl Node {
     }
 }
 
-/// Reads a body strictly: no key twice, also not in another case, at most [`MAX_DEPTH`] levels.
+/// Reads a body strictly: no key twice, also not in another case, at most [`MAX_DEPTH`] levels and [`BODY_NODES`] nodes.
 pub fn parse(bytes: &[u8], format: Format) -> Result<Node, TreeError> {
-    let malformed = |reason| TreeError::Malformed { format, reason };
-    match format {
-        Format::Json => json::parse(bytes).map_err(malformed),
-        Format::Xml => xml::parse(bytes).map_err(malformed),
-        Format::Form => form::parse(bytes).map_err(malformed),
-        Format::Text => Err(TreeError::NotStructured),
+    let room = Room::new(BODY_NODES);
+    let parsed = match format {
+        Format::Json => json::parse(bytes, &room),
+        Format::Xml => xml::parse(bytes, &room),
+        Format::Form => form::parse(bytes, &room),
+        Format::Text => return Err(TreeError::NotStructured),
+    };
+    parsed.map_err(|reason| match room.is_exceeded() {
+        true => TreeError::TooManyNodes { limit: BODY_NODES },
+        false => TreeError::Malformed { format, reason },
+    })
+}
+
+/// How many nodes a body may still have: a node takes many times the bytes that it is written in.
+struct Room {
+    left: Cell<Option<usize>>,
+}
+
+impl Room {
+    fn new(nodes: usize) -> Self {
+        Self { left: Cell::new(Some(nodes)) }
+    }
+
+    fn take(&self) -> Result<(), String> {
+        self.left.set(self.left.get().and_then(|left| left.checked_sub(1)));
+        if self.is_exceeded() { Err("it has too many values".into()) } else { Ok(()) }
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.left.get().is_none()
     }
 }
 
@@ -211,6 +239,12 @@ pub enum TreeError {
         /// What is wrong.
         reason: String,
     },
+    /// Read, it would take too much memory.
+    #[error("the body has more than {limit} values")]
+    TooManyNodes {
+        /// The limit.
+        limit: usize,
+    },
     /// Nothing can be found in such a body.
     #[error("the body has no structure")]
     NotStructured,
@@ -240,6 +274,22 @@ mod tests {
         assert_eq!(select(&tree, "").len(), 1);
         let paths: Vec<String> = leaves(&tree).into_iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["/r/*/id", "/r/*/v/*", "/r/*/v/*", "/r/*/id"]);
+    }
+
+    #[test]
+    fn a_body_has_so_many_nodes_and_no_more_in_every_format() {
+        let list = |nodes: usize| format!("[{}0]", "0,".repeat(nodes - 2));
+        let elements = |nodes: usize| format!("<a b=\"\">{}</a>", "<c/>".repeat(nodes - 2));
+        let pairs = |nodes: usize| (0..nodes).map(|number| format!("k{number}=")).collect::<Vec<_>>().join("&");
+        let bodies =
+            |nodes| [(list(nodes), Format::Json), (elements(nodes), Format::Xml), (pairs(nodes), Format::Form)];
+        for (body, format) in bodies(BODY_NODES) {
+            assert!(parse(body.as_bytes(), format).is_ok(), "{format:?}");
+        }
+        for (body, format) in bodies(BODY_NODES + 1) {
+            let refused = Err(TreeError::TooManyNodes { limit: BODY_NODES });
+            assert_eq!(parse(body.as_bytes(), format), refused, "{format:?}");
+        }
     }
 
     #[test]

@@ -111,6 +111,28 @@ impl<T: Journalled> Journal<T> {
         Ok(self.entry_paths()?.into_iter().filter(fits).collect())
     }
 
+    /// Every entry, whoever holds it; nothing is changed.
+    pub fn look(&self) -> Result<Vec<Seen<T>>, JournalError> {
+        let mut all = Vec::new();
+        for path in self.entry_paths()? {
+            // Looked at first: who finishes meanwhile removes both.
+            let is_held = matches!(FileLock::try_acquire(&path.with_extension("lock")), Err(LockError::Held { .. }));
+            if path.exists() {
+                all.push(Seen { entry: load(&path), is_held, path });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Files that were set aside as they are no entries.
+    pub fn set_aside(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut found: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == CORRUPT)).collect();
+        found.sort();
+        found
+    }
+
     /// Where entries are or were, also those of which only the lock's file is left.
     fn entry_paths(&self) -> Result<Vec<PathBuf>, JournalError> {
         let unreadable = |source| JournalError::Unreadable { path: self.folder.clone(), source };
@@ -135,6 +157,17 @@ impl<T: Journalled> Journal<T> {
         }
         Ok(paths)
     }
+}
+
+/// An entry as someone sees it who leaves it alone.
+#[derive(Debug)]
+pub struct Seen<T> {
+    /// Its file.
+    pub path: PathBuf,
+    /// What it says, or why that cannot be read.
+    pub entry: Result<T, String>,
+    /// Whether a living process holds it.
+    pub is_held: bool,
 }
 
 /// One batch for one zone, as it must be known to be removed by another process. No secrets.
@@ -274,10 +307,12 @@ fn load<T: Journalled>(path: &Path) -> Result<T, String> {
 }
 
 fn set_aside(path: PathBuf, why: String) -> Result<JournalDamage, JournalError> {
-    let set_aside = path.with_extension("json.corrupt");
+    let set_aside = path.with_extension(format!("json.{CORRUPT}"));
     fs::rename(&path, &set_aside).map_err(|source| SecureWriteError::Write { path: set_aside.clone(), source })?;
     Ok(JournalDamage { path, set_aside, why })
 }
+
+const CORRUPT: &str = "corrupt";
 
 /// A file that is no entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -367,6 +402,10 @@ mod tests {
         // The entry's file is replaced here, and the lock must outlive that.
         held.record(b"state", b"memory").expect("written");
         assert!(journal.orphans(NOW).expect("readable").0.is_empty());
+        assert!(journal.look().expect("readable")[0].is_held);
+        drop(held);
+        assert!(!journal.look().expect("readable")[0].is_held);
+        assert_eq!(journal.orphans(NOW).expect("readable").0.len(), 1, "looking took it");
     }
 
     #[test]

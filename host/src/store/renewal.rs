@@ -87,6 +87,9 @@ pub struct DnsRecord {
     /// The file of the providers' settings and secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<PathBuf>,
+    /// The same for one of the plugins, as it stands there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub credentials_by_plugin: BTreeMap<String, PathBuf>,
     /// Asked instead of the system's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolvers: Vec<String>,
@@ -313,6 +316,7 @@ mod tests {
                 dns: DnsRecord {
                     plugins: vec!["quillzone:work".to_owned()],
                     credentials: Some("/etc/acmite/quillzone.toml".into()),
+                    credentials_by_plugin: BTreeMap::from([("quillzone:work".to_owned(), "/etc/q.toml".into())]),
                     resolvers: vec!["127.0.0.1:53".to_owned()],
                     zone: None,
                     propagation_check: "all".to_owned(),

@@ -60,7 +60,7 @@ fn not_get(request: &Request) -> bool {
     request.method != "GET"
 }
 
-/// Cloudflare: the zone, the records, and one request a value.
+/// Cloudflare: the zone, the records, and one batch.
 pub fn cloudflare() -> Adapter {
     Adapter {
         plugin: "cloudflare",
@@ -68,7 +68,7 @@ pub fn cloudflare() -> Adapter {
         secrets: |token| vec![("api_token", token.to_owned())],
         credential: "token-of-the-suite",
         wrong_credential: "token-of-another",
-        most: Most { present: 52, cleanup: 50 },
+        most: Most { present: 3, cleanup: 1 },
         back: Back::Mock {
             rules: |store, value| Box::new(api::cloudflare(store, CloudflareToken { value, zones: None })),
             origin: Some("api"),

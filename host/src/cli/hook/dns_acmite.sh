@@ -6,6 +6,7 @@ Options:
  ACMITE_DNS_PLUGIN Provider, as after --dns-plugin
 OptionsAlt:
  ACMITE_CREDENTIALS File of its settings and secrets
+ ACMITE_DNS_RESOLVER Resolver to ask instead of the one of the system
  ACMITE_STATE_DIR State folder of acmite
  ACMITE_PROGRAM The acmite to run. Default: acmite
 '
@@ -22,7 +23,7 @@ dns_acmite_rm() {
 
 # acme.sh keeps what it was given for its own renewals.
 _acmite() {
-  for _acmite_name in ACMITE_DNS_PLUGIN ACMITE_CREDENTIALS ACMITE_STATE_DIR ACMITE_PROGRAM; do
+  for _acmite_name in ACMITE_DNS_PLUGIN ACMITE_CREDENTIALS ACMITE_DNS_RESOLVER ACMITE_STATE_DIR ACMITE_PROGRAM; do
     eval "_acmite_value=\${$_acmite_name:-}"
     if [ -z "$_acmite_value" ]; then
       _acmite_value="$(_readaccountconf_mutable "$_acmite_name")"

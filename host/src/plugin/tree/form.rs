@@ -4,14 +4,15 @@ use std::collections::HashSet;
 
 use percent_encoding::utf8_percent_encode;
 
-use super::{Branch, Node, is_new};
+use super::{Branch, Node, Room, is_new};
 use crate::plugin::wire::UNRESERVED;
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Node, String> {
+pub(super) fn parse(bytes: &[u8], room: &Room) -> Result<Node, String> {
     let mut branch = Branch::default();
     let mut seen = HashSet::new();
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     for pair in text.split('&').filter(|_| !text.is_empty()) {
+        room.take()?;
         let (key, value) = pair.split_once('=').ok_or_else(|| format!("{pair:?} has no '='"))?;
         let (key, value) = (decoded(key)?, decoded(value)?);
         if key.is_empty() || key.chars().any(char::is_control) {
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> Result<Vec<(String, String)>, String> {
-        let Node::Map(branch) = parse(text.as_bytes())? else { return Err("no form".into()) };
+        let Node::Map(branch) = parse(text.as_bytes(), &Room::new(1000))? else { return Err("no form".into()) };
         Ok(branch.entries.into_iter().filter_map(|(key, node)| Some((key, node.text()?))).collect())
     }
 
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_was_read_is_written_with_the_same_meaning() {
-        let Ok(Node::Map(branch)) = parse(b"a=1+2&b%5B0%5D=%26%3D") else { panic!("no form") };
+        let Ok(Node::Map(branch)) = parse(b"a=1+2&b%5B0%5D=%26%3D", &Room::new(9)) else { panic!("no form") };
         assert_eq!(write(&branch).expect("written"), b"a=1%202&b%5B0%5D=%26%3D");
     }
 }

@@ -6,11 +6,11 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::{Branch, MAX_DEPTH, Node, is_new};
+use super::{Branch, MAX_DEPTH, Node, Room, is_new};
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Node, String> {
+pub(super) fn parse(bytes: &[u8], room: &Room) -> Result<Node, String> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let node = Strict { depth: 0 }.deserialize(&mut reader).map_err(|error| error.to_string())?;
+    let node = Strict { depth: 0, room }.deserialize(&mut reader).map_err(|error| error.to_string())?;
     reader.end().map_err(|error| error.to_string())?;
     Ok(node)
 }
@@ -32,28 +32,30 @@ fn value(node: &Node) -> Value {
     }
 }
 
-struct Strict {
+struct Strict<'a> {
     depth: usize,
+    room: &'a Room,
 }
 
-impl Strict {
+impl Strict<'_> {
     fn deeper(&self) -> Self {
-        Self { depth: self.depth + 1 }
+        Self { depth: self.depth + 1, room: self.room }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Node;
 
     fn deserialize<D: de::Deserializer<'de>>(self, reader: D) -> Result<Node, D::Error> {
         if self.depth > MAX_DEPTH {
             return Err(de::Error::custom("nested too deeply"));
         }
+        self.room.take().map_err(de::Error::custom)?;
         reader.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,6 +112,10 @@ impl<'de> Visitor<'de> for Strict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(bytes: &[u8]) -> Result<Node, String> {
+        super::parse(bytes, &Room::new(1000))
+    }
 
     #[test]
     fn keys_that_stand_twice_are_refused_in_any_case() {

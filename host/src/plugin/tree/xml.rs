@@ -6,10 +6,10 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-use super::{Branch, MAX_DEPTH, Node, is_new};
+use super::{Branch, MAX_DEPTH, Node, Room, is_new};
 
 /// The document as a map with one entry, the root element. Namespaces are not resolved: a prefix is part of the name.
-pub(super) fn parse(bytes: &[u8]) -> Result<Node, String> {
+pub(super) fn parse(bytes: &[u8], room: &Room) -> Result<Node, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     let mut reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
     reader.config_mut().expand_empty_elements = true;
@@ -20,7 +20,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Node, String> {
         match event {
             Event::Eof => return document(open),
             Event::Decl(declaration) if is_first => check_declaration(&declaration)?,
-            Event::Start(tag) if open.len() <= MAX_DEPTH => open.push(opened(&tag)?),
+            Event::Start(tag) if open.len() <= MAX_DEPTH => open.push(opened(&tag, room)?),
             Event::Start(_) => return Err("nested too deeply".into()),
             Event::End(_) => close(&mut open)?,
             Event::Text(text) => innermost(&mut open)?.text.push_str(&text.xml10_content()),
@@ -77,10 +77,12 @@ fn close(open: &mut Vec<Open>) -> Result<(), String> {
     Ok(())
 }
 
-fn opened(tag: &BytesStart<'_>) -> Result<Open, String> {
+fn opened(tag: &BytesStart<'_>, room: &Room) -> Result<Open, String> {
+    room.take()?;
     let mut element = Open { name: checked_name(tag.name().0)?, ..Open::default() };
     let mut seen = HashSet::new();
     for attribute in tag.attributes() {
+        room.take()?;
         let attribute = attribute.map_err(|error| error.to_string())?;
         let name = checked_name(attribute.key.0)?;
         if !is_new(&mut seen, &name) {
@@ -177,6 +179,10 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::plugin::tree::select;
+
+    fn parse(bytes: &[u8]) -> Result<Node, String> {
+        super::parse(bytes, &Room::new(1000))
+    }
 
     fn texts(text: &str, path: &str) -> Vec<String> {
         let tree = parse(text.as_bytes()).expect(text);
