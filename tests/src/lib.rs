@@ -26,6 +26,7 @@ pub mod acmite;
 pub mod scene;
 
 pub mod foreign;
+pub mod nginx;
 
 pub mod ward;
 

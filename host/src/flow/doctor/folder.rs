@@ -36,10 +36,11 @@ fn left_in<T: Journalled>(journal: &Journal<T>, state: &StateDir, say: impl Fn(T
         Ok(seen) => seen,
         Err(error) => return vec![unreadable::<T>(state, &error)],
     };
-    let left = seen.into_iter().filter(|seen| !seen.is_held && !is_kept(seen)).map(|Seen { path, entry, .. }| match entry {
-        Ok(entry) => say(entry),
-        Err(why) => damaged(path, why),
-    });
+    let left =
+        seen.into_iter().filter(|seen| !seen.is_held && !is_kept(seen)).map(|Seen { path, entry, .. }| match entry {
+            Ok(entry) => say(entry),
+            Err(why) => damaged(path, why),
+        });
     left.chain(set_aside).collect()
 }
 
