@@ -48,7 +48,11 @@ mod persist;
 
 mod account;
 
+mod import;
+
 mod cleanup;
+
+mod hook;
 
 mod doctor;
 
@@ -134,7 +138,10 @@ enum Command {
     Delete(delete::Args),
     #[command(subcommand)]
     Timer(timer::Command),
+    #[command(subcommand)]
+    Import(Box<import::Command>),
     Cleanup(cleanup::Args),
+    Hook(hook::Args),
     Doctor(Box<doctor::Args>),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -166,7 +173,9 @@ impl Cli {
             Command::Revoke(args) => revoke::run(args, &self.global, &printer).await,
             Command::Delete(args) => delete::run(&args, &self.global, &printer),
             Command::Timer(command) => timer::run(&command, &self.global, &printer),
+            Command::Import(command) => import::run(*command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
+            Command::Hook(args) => hook::run(args, &self.global, &printer).await,
             Command::Doctor(args) => doctor::run(*args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
