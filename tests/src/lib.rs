@@ -32,3 +32,5 @@ pub mod conformance;
 pub mod hostile;
 
 pub mod faults;
+
+pub mod bench;

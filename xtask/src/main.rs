@@ -1,6 +1,7 @@
-//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `peers`, `hygiene`.
+//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `bench`, `peers`, `hygiene`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to whoever runs it")]
 
+mod bench;
 mod demo;
 mod hygiene;
 mod peers;
@@ -35,6 +36,8 @@ enum Command {
     Build,
     /// Find the real servers the tests run against, install what is missing, and say what could not be had.
     Peers,
+    /// Measure acmite beside lego, certbot and a bare client; no network is needed.
+    Bench(bench::Options),
     /// Check all dependencies' licences against deny.toml and look for banned crates.
     Hygiene,
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Plugins => plugins::build(),
         Command::Build => steps::build(),
         Command::Peers => peers::ensure(),
+        Command::Bench(options) => bench::run(&options),
         Command::Hygiene => hygiene::check().map_err(Into::into),
     };
     match result {
