@@ -92,6 +92,11 @@ impl Acmite {
         Some(self.under("unshare", ["--mount", "sh", "-euc", &script]))
     }
 
+    /// The same as a command, for whoever runs it in another way.
+    pub fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Starts it and leaves it running.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
-//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `dist`, `peers`, `fuzz`, `hygiene`.
+//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `dist`, `bench`, `peers`, `fuzz`, `hygiene`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to whoever runs it")]
 
+mod bench;
 mod demo;
 mod dist;
 mod fuzz;
@@ -46,6 +47,8 @@ enum Command {
     },
     /// Find the real servers the tests run against, install what is missing, and say what could not be had.
     Peers,
+    /// Measure acmite beside lego, certbot and a bare client; no network is needed.
+    Bench(bench::Options),
     /// Feed what comes from outside with bytes that grow by what they reach (libFuzzer; needs a C++ compiler).
     ///
     /// Example: cargo xtask fuzz bodies --seconds 600
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::Build => steps::build(),
         Command::Dist { target, binary } => dist::run(target, binary),
         Command::Peers => peers::ensure(),
+        Command::Bench(options) => bench::run(&options),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map_err(Into::into),
         Command::Hygiene => hygiene::check().map_err(Into::into),
     };
