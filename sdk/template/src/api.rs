@@ -7,74 +7,55 @@ use serde::{Deserialize, Serialize};
 /// A TXT record.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Record {
-    pub(crate) id: u64,
+    pub(crate) id: String,
     /// Below the zone; "@" at its apex.
-    pub(crate) name: String,
-    pub(crate) data: String,
+    pub(crate) host: String,
+    pub(crate) text: String,
 }
 
 #[derive(Deserialize)]
 struct Page {
-    domain_records: Vec<Record>,
-    #[serde(default)]
-    links: Links,
-}
-
-#[derive(Default, Deserialize)]
-struct Links {
-    #[serde(default)]
-    pages: Pages,
-}
-
-#[derive(Default, Deserialize)]
-struct Pages {
+    records: Vec<Record>,
+    /// Where the next page begins; `None` on the last.
     next: Option<String>,
 }
 
 #[derive(Serialize)]
 struct New<'a> {
     r#type: &'static str,
-    name: &'a str,
-    data: &'a str,
+    host: &'a str,
+    text: &'a str,
     ttl: u32,
 }
 
 #[derive(Deserialize)]
 struct Refusal {
-    id: String,
-    message: String,
+    error: String,
+    detail: String,
 }
 
-/// Whether the token may list domains at all.
-pub(crate) fn any_domain() -> Result<(), Error> {
-    checked(http::request("domains").send()?).map(|_| ())
+/// Whether the token may list zones at all.
+pub(crate) fn any_zone() -> Result<(), Error> {
+    checked(http::request("zones").send()?).map(|_| ())
 }
 
-/// The TXT records at the records' names; perhaps those of the whole zone.
-pub(crate) fn txt_records(context: &Context, records: &[Txt]) -> Result<Vec<Record>, Error> {
-    let one_name = records.first().filter(|first| records.iter().all(|record| record.name == first.name));
+/// The TXT records of the whole zone.
+pub(crate) fn txt_records(context: &Context) -> Result<Vec<Record>, Error> {
     let mut all = Vec::new();
-    for page in 1.. {
-        let request = to("records", context).query("page", &page.to_string());
-        let request = match one_name {
-            Some(record) => request.query("name", &record.name),
-            None => request,
-        };
-        let Page { domain_records, links } = checked(request.send()?)?.json()?;
-        let last = domain_records.is_empty() || links.pages.next.is_none();
-        all.extend(domain_records);
-        if last {
-            break;
-        }
+    let mut request = to("records", context);
+    loop {
+        let Page { records, next } = checked(request.send()?)?.json()?;
+        all.extend(records);
+        let Some(next) = next else { return Ok(all) };
+        request = to("records", context).query("after", &next);
     }
-    Ok(all)
 }
 
 /// Makes the records side by side.
 pub(crate) fn create_all<'a>(context: &Context, records: impl Iterator<Item = &'a Txt>) -> Result<(), Error> {
     let create = |record: &Txt| {
-        let name = zone::relative_or(&record.name, &context.zone, "@").unwrap_or_default();
-        to("create", context).json(&New { r#type: "TXT", name, data: &record.value, ttl: context.ttl })
+        let host = zone::relative_or(&record.name, &context.zone, "@").unwrap_or_default();
+        to("create", context).json(&New { r#type: "TXT", host, text: &record.value, ttl: context.ttl })
     };
     let replies = http::send_all(records.map(create).collect());
     replies.into_iter().try_for_each(|reply| checked(reply?).map(|_| ()))
@@ -82,7 +63,7 @@ pub(crate) fn create_all<'a>(context: &Context, records: impl Iterator<Item = &'
 
 /// Removes the records side by side; one that is gone is as wanted.
 pub(crate) fn delete_all<'a>(context: &Context, records: impl Iterator<Item = &'a Record>) -> Result<(), Error> {
-    let delete = |record: &Record| to("delete", context).path("record", &record.id.to_string());
+    let delete = |record: &Record| to("delete", context).path("record", &record.id);
     let deleted = |reply: Reply| match reply.status() {
         404 => Ok(()),
         _ => checked(reply).map(|_| ()),
@@ -97,13 +78,13 @@ fn to(endpoint: &str, context: &Context) -> Request {
 fn checked(reply: Reply) -> Result<Reply, Error> {
     reply.ok_or(|reply, error| {
         let error = match reply.parse::<Refusal>() {
-            Some(refusal) => error.with_message(refusal.message).with_code(refusal.id),
+            Some(refusal) => error.with_message(refusal.detail).with_code(refusal.error),
             None => error,
         };
         match error.kind {
             ErrorKind::Denied => error.with_hint("copy the whole token again; it may have expired"),
-            ErrorKind::Forbidden => error.with_hint("the token must be allowed to read domains and write records"),
-            ErrorKind::ZoneNotFound => error.with_hint("check that the token is of the account that has this domain"),
+            ErrorKind::Forbidden => error.with_hint("the token must be allowed to read zones and write records"),
+            ErrorKind::ZoneNotFound => error.with_hint("check that the token is of the account that has this zone"),
             _ => error,
         }
     })
