@@ -98,6 +98,12 @@ mod digitalocean {
     for_mocks!(digitalocean);
 }
 
+/// The template passes as it stands.
+mod quillzone {
+    for_all!(quillzone);
+    for_mocks!(quillzone);
+}
+
 mod hetzner {
     for_all!(hetzner);
     for_mocks!(hetzner);

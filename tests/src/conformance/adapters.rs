@@ -7,10 +7,11 @@ use crate::bind::bind_zones;
 use crate::conformance::bench::Zone;
 use crate::knot::knot_zones;
 use crate::name_server::{NameServer, TSIG_SECRET};
+use crate::plugins;
 
 /// A provider and what stands in for its API.
 pub struct Adapter {
-    /// Folder under `plugins/`, which is also the id.
+    /// Its id.
     pub plugin: &'static str,
     /// Its settings, given the mock's base URL or the server's address.
     pub settings: fn(&str) -> Pairs,
@@ -196,6 +197,23 @@ pub fn digitalocean() -> Adapter {
         most: Most { present: 51, cleanup: 51 },
         back: Back::Mock {
             rules: |store, token| Box::new(api::digitalocean(store, token)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
+/// The template: the records, and one request a value.
+pub fn quillzone() -> Adapter {
+    Adapter {
+        plugin: plugins::TEMPLATE,
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("token", token.to_owned())],
+        credential: "token-of-the-suite",
+        wrong_credential: "token-of-another",
+        most: Most { present: 51, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::quillzone(store, token)),
             origin: Some("api"),
             writes: not_get,
         },
