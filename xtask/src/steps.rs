@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::demo::{self, DemoError};
 use crate::dist::DistError;
+use crate::fuzz::FuzzError;
 use crate::hygiene::{self, HygieneError};
 use crate::peers::{self, PeersError};
 use crate::plugins::{self, PluginsError};
@@ -122,6 +123,9 @@ pub(crate) enum StepError {
     /// Nothing was packed.
     #[error(transparent)]
     Dist(#[from] DistError),
+    /// A fuzz target failed or could not be run.
+    #[error(transparent)]
+    Fuzz(#[from] FuzzError),
     /// A dependency breaks a rule.
     #[error(transparent)]
     Hygiene(#[from] HygieneError),
