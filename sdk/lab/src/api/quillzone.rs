@@ -96,3 +96,41 @@ fn absent(what: &str) -> Reply {
 fn failure(status: u16, error: &str, detail: &str) -> Reply {
     Reply { status, body: json!({"error": error, "detail": detail}) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send(token: &str, method: &str, query: &[(&str, &str)], body: &str) -> Reply {
+        let store = Store::default();
+        store.add_zone("example.test").expect("a name");
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let bearer = format!("Bearer {token}");
+        quillzone(store, "token".to_owned())(&Request {
+            method: method.to_owned(),
+            path: "/v1/zones/example.test/records".to_owned(),
+            query: query.iter().map(owned).collect(),
+            headers: [("authorization", bearer.as_str()), ("content-type", "application/json")]
+                .iter()
+                .map(owned)
+                .collect(),
+            body: body.to_owned(),
+        })
+    }
+
+    #[test]
+    fn what_the_api_does_not_take_is_refused() {
+        let record = json!({"type": "TXT", "host": "a", "text": "one", "ttl": 60});
+        assert_eq!(send("token", "POST", &[], &record.to_string()).status, 201);
+        assert_eq!(send("wrong", "POST", &[], &record.to_string()).status, 401);
+        assert_eq!(send("token", "POST", &[], "text=one").status, 400);
+        for (field, value) in [("ttl", json!(59)), ("type", json!("A")), ("host", Value::Null)] {
+            let mut record = record.clone();
+            record[field] = value;
+            assert_eq!(send("token", "POST", &[], &record.to_string()).status, 422, "{field}");
+        }
+        for query in [("limit", "101"), ("limit", "0"), ("after", "rec-none")] {
+            assert_eq!(send("token", "GET", &[query], "").status, 422, "{query:?}");
+        }
+    }
+}
