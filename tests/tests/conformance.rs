@@ -98,6 +98,11 @@ mod digitalocean {
     for_mocks!(digitalocean);
 }
 
+mod linode {
+    for_all!(linode);
+    for_mocks!(linode);
+}
+
 /// The template passes as it stands.
 mod quillzone {
     for_all!(quillzone);

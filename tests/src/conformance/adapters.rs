@@ -220,6 +220,23 @@ pub fn quillzone() -> Adapter {
     }
 }
 
+/// Linode: the domains, the records, and one request a value.
+pub fn linode() -> Adapter {
+    Adapter {
+        plugin: "linode",
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("token", token.to_owned())],
+        credential: "token-of-the-suite",
+        wrong_credential: "token-of-another",
+        most: Most { present: 52, cleanup: 52 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::linode(store, token)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
 /// Hetzner: the sets, and one request a name.
 pub fn hetzner() -> Adapter {
     Adapter {
