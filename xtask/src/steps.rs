@@ -129,4 +129,7 @@ pub(crate) enum StepError {
     /// A dependency breaks a rule.
     #[error(transparent)]
     Hygiene(#[from] HygieneError),
+    /// Fuzzing failed or found something.
+    #[error(transparent)]
+    Fuzz(#[from] FuzzError),
 }
