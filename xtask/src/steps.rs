@@ -123,9 +123,6 @@ pub(crate) enum StepError {
     /// Nothing was packed.
     #[error(transparent)]
     Dist(#[from] DistError),
-    /// A fuzz target failed or could not be run.
-    #[error(transparent)]
-    Fuzz(#[from] FuzzError),
     /// A dependency breaks a rule.
     #[error(transparent)]
     Hygiene(#[from] HygieneError),
