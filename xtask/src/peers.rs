@@ -28,7 +28,7 @@ const fn go(name: &'static str, module: &'static str, version: &'static str, pur
     Peer { name, source: Source::Go { module, version }, purpose }
 }
 
-const PEERS: [Peer; 12] = [
+const PEERS: [Peer; 17] = [
     debian("bind", "bind9", "named", "DNS UPDATE with TSIG, and a name server that stays behind"),
     debian("unbound", "unbound", "unbound", "a resolver that validates DNSSEC"),
     debian("knot", "knot", "knotd", "DNS UPDATE with TSIG"),
@@ -39,6 +39,11 @@ const PEERS: [Peer; 12] = [
     debian("openssl", "openssl", "openssl", "verifying what was issued"),
     debian("ip", "iproute2", "ip", "network namespaces"),
     debian("strace", "strace", "strace", "seeing what a run opens and contacts"),
+    debian("certbot", "certbot", "certbot", "a client to move in from"),
+    debian("certbot-rfc2136", "python3-certbot-dns-rfc2136", CERTBOT_RFC2136, "certbot's updates"),
+    debian("lego", "lego", "lego", "a client to move in from"),
+    debian("dehydrated", "dehydrated", "dehydrated", "a client whose hook acmite is"),
+    debian("nginx", "nginx-light", "nginx", "webroots"),
     go(
         "pebble",
         "github.com/letsencrypt/pebble/v2/cmd/pebble",
@@ -48,6 +53,7 @@ const PEERS: [Peer; 12] = [
     go("step-ca", "github.com/smallstep/certificates/cmd/step-ca", "v0.30.2", "a private CA, as many run it"),
 ];
 
+const CERTBOT_RFC2136: &str = "/usr/lib/python3/dist-packages/certbot_dns_rfc2136/__init__.py";
 const POWERDNS_SCHEMA: &str = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql";
 
 /// Installs what is missing where that can be done, and prints what there is.
