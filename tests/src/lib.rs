@@ -35,3 +35,5 @@ pub mod conformance;
 pub mod hostile;
 
 pub mod faults;
+
+pub mod bench;

@@ -183,6 +183,7 @@ fn renew_exit(error: &RenewError) -> Exit {
         RenewError::Resolver(_) => Exit::Dns,
         RenewError::Connect(ConnectError::Ca(error)) => acme_exit(error),
         RenewError::Issue(error) => issue_exit(error),
+        RenewError::Interrupted => Exit::Interrupted,
     }
 }
 
@@ -257,6 +258,7 @@ fn issue_exit(error: &IssueError) -> Exit {
         IssueError::Account(error) => account_exit(error),
         IssueError::Proof(error) => proof_exit(error),
         IssueError::Finish(error) => finish_exit(error),
+        IssueError::Interrupted { .. } => Exit::Interrupted,
     }
 }
 
@@ -289,6 +291,7 @@ fn account_exit(error: &AccountUseError) -> Exit {
 fn proof_exit(error: &ProofError) -> Exit {
     match error {
         ProofError::Unread(source) => acme_exit(source),
+        ProofError::Interrupted => Exit::Interrupted,
         ProofError::Choice(error) => choice_exit(error),
         ProofError::Dns01(error) => dns01_exit(error),
         ProofError::Persisted(PersistProofError::Answer(error)) => answer_exit(error),

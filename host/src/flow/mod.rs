@@ -40,6 +40,8 @@ mod suggestions;
 
 pub mod deployers;
 
+mod pkcs12;
+
 pub mod hooks;
 
 pub mod round;
@@ -61,6 +63,8 @@ mod attempt;
 pub mod renew;
 
 mod apply;
+
+mod schedule;
 
 pub mod revoke;
 
@@ -89,6 +93,7 @@ pub use request::{IssueRequest, Keep};
 pub use revoke::{Reason, RevokeError, Signatory, revoke};
 pub use round::HookRound;
 pub use run::{Choice, ProviderMaker, RenewOptions, RenewRun};
+pub use schedule::{LONGEST as LONGEST_WAIT, next_look};
 pub use session::{Instance, ProviderSource, Session, SourceError};
 pub use standing::{Standing, StandingError};
 pub use tls_alpn01::TlsAlpn01Error;

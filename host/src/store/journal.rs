@@ -53,8 +53,14 @@ impl<T: Journalled> Journal<T> {
         let path = self.folder.join(format!("{}.json", HEXLOWER.encode(&id)));
         let lock = FileLock::try_acquire(&path.with_extension("lock"))?;
         let held = HeldEntry { entry, path, lock };
-        held.write()?;
-        Ok(held)
+        match held.write() {
+            Ok(()) => Ok(held),
+            Err(error) => {
+                // The entry may be there though not safely on disk; nothing is published yet.
+                let _ = held.finish();
+                Err(error)
+            }
+        }
     }
 
     /// Takes over the entries that no living process holds and none is to come for, the oldest first. Files that are no
