@@ -50,7 +50,7 @@ pub(super) fn package(control: &Control<'_>, files: &[File]) -> io::Result<Vec<u
         ("data.tar.gz", tar_gz(files, "")?),
     ];
     for (name, content) in members {
-        write!(package, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, "100644", content.len())?;
+        writeln!(package, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, "100644", content.len())?;
         package.extend(&content);
         // Members begin at even places.
         package.extend((content.len() % 2 == 1).then_some(b'\n'));
