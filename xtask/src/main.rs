@@ -1,8 +1,10 @@
-//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `dist`, `peers`, `hygiene`.
+//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `dist`, `bench`, `peers`, `fuzz`, `hygiene`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to whoever runs it")]
 
+mod bench;
 mod demo;
 mod dist;
+mod fuzz;
 mod hygiene;
 mod peers;
 mod plugins;
@@ -45,11 +47,26 @@ enum Command {
     },
     /// Find the real servers the tests run against, install what is missing, and say what could not be had.
     Peers,
+    /// Measure acmite beside lego, certbot and a bare client; no network is needed.
+    Bench(bench::Options),
+    /// Feed what comes from outside with bytes that grow by what they reach (libFuzzer; needs a C++ compiler).
+    ///
+    /// Example: cargo xtask fuzz bodies --seconds 600
+    Fuzz {
+        /// The target; all of them if none is named
+        target: Option<String>,
+        /// How long each runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Check all dependencies' licences against deny.toml and look for banned crates.
     Hygiene,
 }
 
 fn main() -> ExitCode {
+    if fuzz::is_compiler() {
+        return fuzz::compile();
+    }
     let result = match Cli::parse().command {
         Command::Demo => demo::run(),
         Command::Test { quick } => steps::test(quick),
@@ -57,6 +74,8 @@ fn main() -> ExitCode {
         Command::Build => steps::build(),
         Command::Dist { target, binary } => dist::run(target, binary),
         Command::Peers => peers::ensure(),
+        Command::Bench(options) => bench::run(&options),
+        Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map_err(Into::into),
         Command::Hygiene => hygiene::check().map_err(Into::into),
     };
     match result {

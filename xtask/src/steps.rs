@@ -61,9 +61,13 @@ pub(crate) fn ensure_target() -> Result<(), StepError> {
 const TARGET: &str = "wasm32-unknown-unknown";
 
 fn built_binary() -> PathBuf {
+    target().join("debug/acmite")
+}
+
+/// Where cargo builds to.
+pub(crate) fn target() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    target.join("debug/acmite")
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 pub(crate) fn cargo(name: &'static str, arguments: &[&str]) -> Result<(), StepError> {

@@ -9,8 +9,8 @@ use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
 use crate::flow::{
     AccountUseError, AnswerError, ChoiceError, ConnectError, Dns01Error, FinishError, Http01Error, IssueError,
-    LeftoversError, MethodError, PersistError, PersistProofError, PlanError, ProofError, RenewError, RevokeError,
-    TlsAlpn01Error, ZoneFailure, ZoneFault,
+    LeftoversError, MethodError, OnBehalfError, PersistError, PersistProofError, PlanError, ProofError, RenewError,
+    RevokeError, TlsAlpn01Error, ZoneFailure, ZoneFault,
 };
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
@@ -227,6 +227,18 @@ impl From<PersistError> for Failure {
             PersistError::Ca(source) => failure.with(source.remedy()),
             _ => failure,
         }
+    }
+}
+
+impl From<OnBehalfError> for Failure {
+    fn from(error: OnBehalfError) -> Self {
+        let exit = match &error {
+            OnBehalfError::Plan(error) => plan_exit(error),
+            OnBehalfError::Journal(_) => Exit::State,
+            OnBehalfError::TooManyValues { .. } => Exit::Usage,
+            OnBehalfError::Zones { failures } => zones_exit(failures),
+        };
+        Self::of(exit, &error)
     }
 }
 

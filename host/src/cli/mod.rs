@@ -32,6 +32,8 @@ mod apply_report;
 
 mod apply;
 
+mod run;
+
 mod list;
 
 mod show;
@@ -46,7 +48,11 @@ mod persist;
 
 mod account;
 
+mod import;
+
 mod cleanup;
+
+mod hook;
 
 mod doctor;
 
@@ -125,13 +131,17 @@ enum Command {
     Account(account::Command),
     Renew(renew::Args),
     Apply(apply::Args),
+    Run(run::Args),
     List(list::Args),
     Show(show::Args),
     Revoke(revoke::Args),
     Delete(delete::Args),
     #[command(subcommand)]
     Timer(timer::Command),
+    #[command(subcommand)]
+    Import(Box<import::Command>),
     Cleanup(cleanup::Args),
+    Hook(hook::Args),
     Doctor(Box<doctor::Args>),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -157,12 +167,15 @@ impl Cli {
             Command::Account(command) => account::run(command, &self.global, &printer).await,
             Command::Renew(args) => renew::run(args, &self.global, &printer).await,
             Command::Apply(args) => apply::run(args, &self.global, &printer).await,
+            Command::Run(args) => run::run(args, &self.global, &printer).await,
             Command::List(args) => list::run(&args, &self.global, &printer),
             Command::Show(args) => show::run(&args, &self.global, &printer),
             Command::Revoke(args) => revoke::run(args, &self.global, &printer).await,
             Command::Delete(args) => delete::run(&args, &self.global, &printer),
             Command::Timer(command) => timer::run(&command, &self.global, &printer),
+            Command::Import(command) => import::run(*command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
+            Command::Hook(args) => hook::run(args, &self.global, &printer).await,
             Command::Doctor(args) => doctor::run(*args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
