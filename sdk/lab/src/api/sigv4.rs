@@ -4,7 +4,15 @@ use super::keyed_hash::{percent, sha256, signature};
 use super::server::Request;
 
 /// The code of the error that AWS answers with, if the request is not signed as it should be.
-pub(super) fn check(request: &Request, key_id: &str, secret: &str, scope: &Scope) -> Result<(), &'static str> {
+///
+/// A temporary key has a token, which its requests must hold and sign.
+pub(super) fn check(
+    request: &Request,
+    key_id: &str,
+    secret: &str,
+    token: Option<&str>,
+    scope: &Scope,
+) -> Result<(), &'static str> {
     let header = |name: &str| request.headers.get(name).map(String::as_str);
     let authorization = header("authorization").ok_or("MissingAuthenticationToken")?;
     let given = Given::parse(authorization).ok_or("IncompleteSignature")?;
@@ -16,6 +24,9 @@ pub(super) fn check(request: &Request, key_id: &str, secret: &str, scope: &Scope
         return Err("InvalidClientTokenId");
     }
     let names: Vec<&str> = given.signed_headers.split(';').collect();
+    if header("x-amz-security-token") != token || (token.is_some() && !names.contains(&"x-amz-security-token")) {
+        return Err("InvalidClientTokenId");
+    }
     if of_key != format!("{day}/{credential}")
         || !names.is_sorted()
         || !["host", "x-amz-date"].iter().all(|name| names.contains(name))
