@@ -8,4 +8,6 @@ pub mod file;
 
 pub mod text;
 
+pub mod moving;
+
 pub use text::{ConfigError, ConfigText};

@@ -115,18 +115,19 @@ mod tests {
     #[test]
     fn aws_own_signatures_are_taken_and_all_others_are_not() {
         let vanilla = request("GET", &[], "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
-        assert_eq!(check(&vanilla, "AKIDEXAMPLE", SECRET, &SCOPE), Ok(()));
+        assert_eq!(check(&vanilla, "AKIDEXAMPLE", SECRET, None, &SCOPE), Ok(()));
         let query = request(
             "POST",
             &[("Param1", "value1")],
             "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11",
         );
-        assert_eq!(check(&query, "AKIDEXAMPLE", SECRET, &SCOPE), Ok(()));
-        let refused = |request: &Request| check(request, "AKIDEXAMPLE", SECRET, &SCOPE).expect_err("a refusal");
+        assert_eq!(check(&query, "AKIDEXAMPLE", SECRET, None, &SCOPE), Ok(()));
+        let refused = |request: &Request| check(request, "AKIDEXAMPLE", SECRET, None, &SCOPE).expect_err("a refusal");
         assert_eq!(refused(&Request { body: "more".into(), ..vanilla.clone() }), "SignatureDoesNotMatch");
         assert_eq!(refused(&Request { path: "/other".into(), ..vanilla.clone() }), "SignatureDoesNotMatch");
         assert_eq!(refused(&Request { query: query.query, ..vanilla.clone() }), "SignatureDoesNotMatch");
         assert_eq!(refused(&Request { headers: Default::default(), ..vanilla.clone() }), "MissingAuthenticationToken");
-        assert_eq!(check(&vanilla, "AKIDOTHER", SECRET, &SCOPE), Err("InvalidClientTokenId"));
+        assert_eq!(check(&vanilla, "AKIDOTHER", SECRET, None, &SCOPE), Err("InvalidClientTokenId"));
+        assert_eq!(check(&vanilla, "AKIDEXAMPLE", SECRET, Some("token"), &SCOPE), Err("InvalidClientTokenId"));
     }
 }
