@@ -85,6 +85,10 @@ mod route53 {
     }
 }
 
+mod route53_temporary {
+    for_all!(route53_temporary);
+}
+
 mod rfc2136_bind {
     for_all!(rfc2136_bind);
 }

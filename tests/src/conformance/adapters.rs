@@ -161,6 +161,17 @@ pub fn route53() -> Adapter {
     }
 }
 
+/// Route 53 with a temporary key, whose token each request holds and signs.
+pub fn route53_temporary() -> Adapter {
+    Adapter {
+        settings: |_| vec![("access_key_id", api::ROUTE53_TEMPORARY_ID.to_owned())],
+        secrets: |secret| {
+            vec![("secret_access_key", secret.to_owned()), ("session_token", api::ROUTE53_TOKEN.to_owned())]
+        },
+        ..route53()
+    }
+}
+
 /// DNS UPDATE against BIND: one message each.
 pub fn rfc2136_bind() -> Adapter {
     rfc2136(|zones| bind_zones("hmac-sha256", &zone_files(zones)))

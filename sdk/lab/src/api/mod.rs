@@ -35,5 +35,5 @@ pub use ovh::{OVH_APPLICATION_KEY, OVH_CONSUMER_KEY, ovh};
 pub use porkbun::{PORKBUN_KEY, porkbun};
 pub use powerdns::powerdns;
 pub use quillzone::quillzone;
-pub use route53::{ROUTE53_KEY_ID, route53};
+pub use route53::{ROUTE53_KEY_ID, ROUTE53_TEMPORARY_ID, ROUTE53_TOKEN, route53};
 pub use server::{Fault, MockApi, Reply, Request, RequestLog};
