@@ -101,7 +101,7 @@ async fn examine(args: &Args, state: &StateDir, cancel: &Cancel) -> Result<Vec<F
 /// What has to do with no single certificate.
 fn folder(args: &Args, state: &StateDir, has_certificates: bool) -> Vec<Finding> {
     let mut found = doctor::accounts(state);
-    found.extend(doctor::leftovers(state));
+    found.extend(doctor::leftovers(state, OffsetDateTime::now_utc()));
     found.extend(doctor::plugins(state));
     if has_certificates && !args.own_timer {
         found.extend(doctor::timer(Path::new("/"), state.root(), state.root() == default_state_path()));
