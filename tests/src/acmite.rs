@@ -92,6 +92,11 @@ impl Acmite {
         Some(self.under("unshare", ["--mount", "sh", "-euc", &script]))
     }
 
+    /// The same as a command, for whoever runs it in another way.
+    pub fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Starts it and leaves it running.
     ///
     /// # Panics
@@ -157,6 +162,14 @@ impl Running {
             }
         });
         told(self).pop().expect("it was told")
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child's state").is_some()
     }
 
     /// Sends it a signal by name, as `INT`.

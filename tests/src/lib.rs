@@ -25,6 +25,9 @@ pub mod acmite;
 
 pub mod scene;
 
+pub mod foreign;
+pub mod nginx;
+
 pub mod ward;
 
 pub mod conformance;
@@ -32,3 +35,5 @@ pub mod conformance;
 pub mod hostile;
 
 pub mod faults;
+
+pub mod bench;

@@ -78,6 +78,11 @@ mod route53 {
         super::bench(|store| api::route53(store, SECRET.into())).await
     }
 
+    /// As [`bench`], where a bench is at hand already.
+    async fn fresh() -> Bench {
+        bench().await
+    }
+
     fn attack(bench: &Bench) -> Attack {
         let attack = Attack::new("script").under_bundled("route53").against(&bench.api.base_url());
         attack.setting("access_key_id", api::ROUTE53_KEY_ID).secret("secret_access_key", SECRET)
@@ -247,7 +252,7 @@ mod route53 {
             .await;
         // With the read, and nothing else, the first of them passes.
         changed(&bench, attack(&bench), Phase::Present, &after_reads(both)).await;
-        let bench = super::route53::bench().await;
+        let bench = fresh().await;
         let (gone, _) = changed(&bench, without_effect(attack(&bench)), Phase::Present, &[zones(), short]).await;
         assert!(gone[0].contains("foreign"), "{gone:?}");
     }

@@ -28,7 +28,7 @@ const fn go(name: &'static str, module: &'static str, version: &'static str, pur
     Peer { name, source: Source::Go { module, version }, purpose }
 }
 
-const PEERS: [Peer; 15] = [
+const PEERS: &[Peer] = &[
     debian("bind", "bind9", "named", "DNS UPDATE with TSIG, and a name server that stays behind"),
     debian("unbound", "unbound", "unbound", "a resolver that validates DNSSEC"),
     debian("knot", "knot", "knotd", "DNS UPDATE with TSIG"),
@@ -42,6 +42,7 @@ const PEERS: [Peer; 15] = [
     debian("systemd-analyze", "systemd", "systemd-analyze", "verifying the units"),
     debian("ip", "iproute2", "ip", "network namespaces"),
     debian("strace", "strace", "strace", "seeing what a run opens and contacts"),
+    debian("faketime", "faketime", "faketime", "clocks that jump"),
     go(
         "pebble",
         "github.com/letsencrypt/pebble/v2/cmd/pebble",
@@ -58,7 +59,7 @@ pub(crate) fn ensure() -> Result<(), StepError> {
     install_debian();
     install_go();
     let mut absent = Vec::new();
-    for peer in &PEERS {
+    for peer in PEERS {
         match peer.path() {
             Some(path) => println!("peer {:<16} {}  ({})", peer.name, path.display(), peer.version_of(&path)),
             None => {

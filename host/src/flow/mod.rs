@@ -30,6 +30,8 @@ pub mod prove;
 
 pub mod leftovers;
 
+pub mod on_behalf;
+
 pub mod standing;
 
 pub mod clients;
@@ -81,6 +83,7 @@ pub use http01::Http01Error;
 pub use issue::{IssueError, issue};
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
 pub use method::{Method, MethodError, Methods};
+pub use on_behalf::{AwaitFor, OnBehalfError, publish_for, withdraw_for};
 pub use plan::{Change, Plan, Step, Wanted};
 pub use proof::{AnswerError, ChoiceError};
 pub use prove::{ProofError, ProofOptions};
