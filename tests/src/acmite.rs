@@ -144,14 +144,32 @@ impl Running {
     /// # Panics
     /// If it ends first or takes too long.
     pub fn await_event(&mut self, event: &str) {
-        let said = |run: &Self| events(&run.stdout()).iter().any(|one| one["event"] == event);
+        self.await_events(event, 1);
+    }
+
+    /// Waits until it has told of so many events of a kind, and gives the last of them.
+    ///
+    /// # Panics
+    /// If it ends first or takes too long.
+    pub fn await_events(&mut self, event: &str, count: usize) -> Value {
+        let told =
+            |run: &Self| events(&run.stdout()).into_iter().filter(|one| one["event"] == event).collect::<Vec<_>>();
         wait_until(event, PATIENCE, || {
             let ended = self.child.try_wait().expect("a child's state");
-            said(self) || {
+            told(self).len() >= count || {
                 assert!(ended.is_none(), "it ended before {event}: {ended:?}\n{}{}", self.stdout(), self.stderr());
                 false
             }
         });
+        told(self).pop().expect("it was told")
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child's state").is_some()
     }
 
     /// Sends it a signal by name, as `INT`.

@@ -85,12 +85,27 @@ fn signing_key(folder: &Path) -> Result<String, String> {
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
 pub fn bind_resolver(address: &str, domain: &str, authority: &str) -> Option<NameServer> {
+    resolver(address, domain, authority, "dnssec-validation no; };")
+}
+
+/// The same, which expects a signature of `domain` that nobody can make.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_distrusting(address: &str, domain: &str, authority: &str) -> Option<NameServer> {
+    let digest = "A5".repeat(32);
+    let anchor =
+        format!("dnssec-validation yes; }};\ntrust-anchors {{ \"{domain}\" static-ds 12345 13 2 \"{digest}\"; }};");
+    resolver(address, domain, authority, &anchor)
+}
+
+fn resolver(address: &str, domain: &str, authority: &str, validation: &str) -> Option<NameServer> {
     let program = peer("named")?;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().display().to_string();
     let configuration = format!(
         "options {{ directory \"{path}\"; listen-on {{ {address}; }}; listen-on-v6 {{ none; }}; pid-file none;\n\
-         session-keyfile none; recursion yes; allow-recursion {{ any; }}; dnssec-validation no; }};\n\
+         session-keyfile none; recursion yes; allow-recursion {{ any; }}; {validation}\n\
          controls {{ }};\n\
          zone \"{domain}\" {{ type static-stub; server-addresses {{ {authority}; }}; }};\n"
     );

@@ -3,6 +3,7 @@
 mod captured;
 mod figures;
 mod peer;
+mod phase;
 mod wat_guest;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -19,6 +20,7 @@ use serde_json::Value;
 pub use captured::Captured;
 pub use figures::{figure, measured};
 pub use peer::{Answer, Peer};
+pub use phase::{Phase, given};
 pub use wat_guest::{component, core_guest, with_empty_instances};
 
 use crate::plugins::repository;

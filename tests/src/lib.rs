@@ -25,6 +25,9 @@ pub mod acmite;
 
 pub mod scene;
 
+pub mod foreign;
+pub mod nginx;
+
 pub mod ward;
 
 pub mod conformance;

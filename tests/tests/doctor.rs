@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use acmite_lab::api::Fault;
 use acmite_lab::ca::CaOptions;
-use acmite_lab::dns::{Behaviour, Mood};
+use acmite_lab::dns::{Behaviour, Dns as Servers, Mood, TsigAlgorithm, TsigKey};
 use acmite_tests::acmite::{Acmite, NOBODY};
+use acmite_tests::bind::{bind_distrusting, bind_resolver};
 use acmite_tests::netns::{Machine, inside};
 use acmite_tests::ward::{Diagnosis, VALUES, Ward, ended};
 use hickory_proto::rr::RecordType;
@@ -249,6 +250,30 @@ async fn a_resolver_that_fails_only_when_it_validates_tells_of_broken_dnssec() {
     let found = ward.doctor(NAME, &[]).await;
     let facts = json!({"name": NAME, "resolver": resolver.resolver_addr().to_string()});
     assert_eq!(*found.only("dnssec-broken"), facts);
+}
+
+#[test]
+fn a_real_resolver_that_validates_tells_of_broken_dnssec() {
+    let machine = Machine { own: &["192.0.2.53/32", "192.0.2.54/32"], ..ALONE };
+    inside("a_real_resolver_that_validates_tells_of_broken_dnssec", &machine, async {
+        let ward = Ward::new().await;
+        let key = TsigKey::generate(TsigAlgorithm::default()).expect("a key");
+        let authority = "127.0.0.1:53".parse().expect("an address");
+        let _zone = Servers::start_at(ward.lab.dns.store().clone(), &[authority], &key).await.expect("a server");
+        for (address, broken) in [("192.0.2.53", false), ("192.0.2.54", true)] {
+            let start = if broken { bind_distrusting } else { bind_resolver };
+            let resolver = tokio::task::spawn_blocking(move || start(address, "example.test", "127.0.0.1"));
+            let Some(_resolver) = resolver.await.expect("started") else { return };
+            let peers = [&ward.peers()[..4], &["--dns-resolver".to_owned(), address.to_owned()]].concat();
+            let run = Acmite::new("doctor --json", &ward.scene.state()).args(peers).args([NAME]);
+            let found = Diagnosis::of(ended(run).await);
+            if broken {
+                assert_eq!(*found.only("dnssec-broken"), json!({"name": NAME, "resolver": address}));
+            } else {
+                assert_eq!(found.codes(), [""; 0]);
+            }
+        }
+    });
 }
 
 #[tokio::test]

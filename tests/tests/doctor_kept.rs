@@ -91,8 +91,7 @@ async fn keys_that_others_may_read_are_found() {
     set_mode(&ward.kept(format!("live/{NAME}/privkey.pem")), 0o644);
     assert_eq!(ward.doctor_of_all().await.only("key-unprotected")["owner"], NAME);
     set_mode(&ward.kept(format!("live/{NAME}/privkey.pem")), 0o600);
-    let account = std::fs::read_dir(ward.kept("accounts")).expect("a folder").next().expect("one").expect("one").path();
-    set_mode(&account.join("private_key.pem"), 0o640);
+    set_mode(&account_facts(&ward).0.with_file_name("private_key.pem"), 0o640);
     let owner = format!("the account at {}", ward.lab.ca.directory_url());
     assert_eq!(ward.doctor_of_all().await.only("key-unprotected")["owner"], json!(owner));
 }
@@ -100,14 +99,48 @@ async fn keys_that_others_may_read_are_found() {
 #[tokio::test]
 async fn files_that_are_damaged_are_told_apart() {
     let ward = with_certificate().await;
-    let account = std::fs::read_dir(ward.kept("accounts")).expect("a folder").next().expect("one").expect("one").path();
-    let facts = account.join("account.json");
-    let whole = std::fs::read(&facts).expect("there");
-    std::fs::write(&facts, "{").expect("written");
+    let (path, whole) = account_facts(&ward);
+    std::fs::write(&path, "{").expect("written");
     ward.doctor_of_all().await.only("account-unreadable");
-    std::fs::write(&facts, whole).expect("written");
+    std::fs::write(&path, whole.to_string()).expect("written");
     std::fs::write(ward.kept(format!("live/{NAME}/cert.pem")), "no certificate").expect("written");
     ward.doctor_of_all().await.only("certificate-unreadable");
+}
+
+/// The file of the one account, and what it says.
+fn account_facts(ward: &Ward) -> (std::path::PathBuf, serde_json::Value) {
+    let account = std::fs::read_dir(ward.kept("accounts")).expect("a folder").next().expect("one").expect("one").path();
+    let path = account.join("account.json");
+    let facts = serde_json::from_slice(&std::fs::read(&path).expect("there")).expect("JSON");
+    (path, facts)
+}
+
+#[tokio::test]
+async fn an_account_that_the_ca_does_not_know_is_found() {
+    let ward = with_certificate().await;
+    let (path, mut facts) = account_facts(&ward);
+    facts["url"] = json!(ward.lab.ca.directory_url().replace("directory", "account/nosuch"));
+    std::fs::write(path, facts.to_string()).expect("written");
+    let found = ward.doctor_of_all().await;
+    let told = found.only("account-refused");
+    assert_eq!((&told["account"], &told["server"]), (&facts["url"], &json!(ward.lab.ca.directory_url())));
+}
+
+#[tokio::test]
+async fn a_lasting_record_is_missed_until_it_is_there_for_this_account_on_every_server() {
+    let ward = with_certificate().await;
+    let persist = ["--challenge", "dns-persist-01"];
+    let (_, facts) = account_facts(&ward);
+    let account = facts["url"].as_str().expect("a URL");
+    let name = "_validation-persist.a.example.test";
+    ward.add(name, RecordType::TXT, &format!("ca.test; accounturi={account}x"));
+    let found = ward.doctor("a.example.test", &persist).await;
+    let told = found.only("lasting-record-missing");
+    assert_eq!((&told["name"], &told["account"]), (&json!(name), &json!(account)));
+    assert_eq!(told["lacking"].as_array().map(Vec::len), Some(2));
+    ward.add(name, RecordType::TXT, &format!("ca.test; accounturi={account}"));
+    assert_eq!(ward.doctor("a.example.test", &persist).await.codes(), [""; 0]);
+    ward.doctor("*.a.example.test", &persist).await.only("lasting-record-missing");
 }
 
 #[tokio::test]
@@ -171,7 +204,8 @@ async fn a_rate_limit_is_told_with_its_end() {
 #[tokio::test]
 async fn attempts_that_failed_are_told_with_the_reason() {
     let ward = with_certificate().await;
-    ward.lab.ca.fail_next(1, Some(Endpoint::NewOrder), &Fault::Status { status: 500, retry_after: None });
+    // More often than it is tried.
+    ward.lab.ca.fail_next(9, Some(Endpoint::NewOrder), &Fault::Status { status: 500, retry_after: None });
     ended(Acmite::new("renew --force", &ward.scene.state())).await.expect_code(5);
     let found = ward.doctor_of_all().await;
     let facts = found.only("attempts-failed");

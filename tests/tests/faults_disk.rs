@@ -75,8 +75,9 @@ fn full_everywhere(command: Command, row: &str) {
     let points: Vec<Point> = points.iter().filter(needs_room).cloned().collect();
     at_each(&points, |world, point| {
         let said = struck(world, command, point, Damage::Error("ENOSPC"));
-        // What is only kept to be faster next time is not worth a word.
-        assert!(point.path.starts_with("cache") || said.contains("No space left on device"), "{said}");
+        // What is only kept to be faster next time, and who holds a lock, is not worth a word.
+        let is_vain = point.path.starts_with("cache") || point.call == "pwrite64" && point.path.contains("lock");
+        assert!(is_vain || said.contains("No space left on device"), "{said}");
         assert!(!said.contains("panicked"), "{said}");
     });
     tell(row, points.len());

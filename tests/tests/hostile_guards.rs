@@ -1,11 +1,11 @@
 //! With a token that may do everything, a provider changes the order's values and nothing else.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use acmite::plugin::provider::{CallError, Provider, Published};
+use acmite::plugin::provider::Provider;
 use acmite::plugin::wire::TxtRecord;
 use acmite_lab::Lab;
 use acmite_lab::api::MockApi;
-use acmite_tests::hostile::{Attack, Captured, NAME, Peer, SECRET, TOKEN, VALUE, ours, zone};
+use acmite_tests::hostile::{Attack, Captured, NAME, Peer, Phase, SECRET, TOKEN, VALUE, given, ours, zone};
 use hickory_proto::rr::RecordType;
 use serde_json::{Value, json};
 
@@ -36,34 +36,6 @@ fn records(lab: &Lab) -> Vec<String> {
 fn id_of(lab: &Lab, value: &str) -> String {
     let entries = lab.dns.store().records("example.test").unwrap();
     format!("{:032x}", entries.iter().find(|entry| entry.value() == value).unwrap().id)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Phase {
-    Present,
-    Cleanup,
-    Check,
-    Settled,
-}
-
-async fn call(provider: &Provider, phase: Phase) -> Result<(), CallError> {
-    let (zone, records, published) = (zone(), [ours()], Published::default());
-    match phase {
-        Phase::Present => provider.present(&zone, &records, 60).await.map(|_| ()),
-        Phase::Cleanup => provider.cleanup(&zone, &records, &published).await,
-        Phase::Check => provider.check(Some(&zone)).await,
-        Phase::Settled => provider.settled(&zone, &records, &published).await.map(|_| ()),
-    }
-}
-
-/// Runs the steps and hands what they gave through an error, in any phase.
-async fn given(attack: Attack, steps: Vec<Value>, phase: Phase) -> Vec<Value> {
-    let steps: Vec<Value> = steps.into_iter().chain([json!("fail")]).collect();
-    let attack = attack.setting("attack", "script").arg(&Value::from(steps).to_string());
-    let roomy = attack.limits(|limits| limits.line_chars = 1 << 20);
-    let error = call(&roomy.provider().unwrap(), phase).await.unwrap_err();
-    let acmite::plugin::provider::CallFault::Told(told) = &error.fault else { panic!("{error}") };
-    serde_json::from_str(&told.message).unwrap_or_else(|_| panic!("{error}"))
 }
 
 fn writes(api: &MockApi) -> usize {

@@ -1,8 +1,10 @@
-//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `bench`, `peers`, `hygiene`.
+//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `dist`, `bench`, `peers`, `fuzz`, `hygiene`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to whoever runs it")]
 
 mod bench;
 mod demo;
+mod dist;
+mod fuzz;
 mod hygiene;
 mod peers;
 mod plugins;
@@ -34,22 +36,46 @@ enum Command {
     Plugins,
     /// Build target/release/acmite with every provider bundled.
     Build,
+    /// Pack acmite for others, to target/dist: an archive and a Debian package.
+    Dist {
+        /// Rust's name of the machine to build for; a static one where the toolchain has it, if none is named.
+        #[arg(long, value_name = "TARGET")]
+        target: Option<String>,
+        /// Pack this binary and build none.
+        #[arg(long, value_name = "FILE")]
+        binary: Option<std::path::PathBuf>,
+    },
     /// Find the real servers the tests run against, install what is missing, and say what could not be had.
     Peers,
     /// Measure acmite beside lego, certbot and a bare client; no network is needed.
     Bench(bench::Options),
+    /// Feed what comes from outside with bytes that grow by what they reach (libFuzzer; needs a C++ compiler).
+    ///
+    /// Example: cargo xtask fuzz bodies --seconds 600
+    Fuzz {
+        /// The target; all of them if none is named
+        target: Option<String>,
+        /// How long each runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Check all dependencies' licences against deny.toml and look for banned crates.
     Hygiene,
 }
 
 fn main() -> ExitCode {
+    if fuzz::is_compiler() {
+        return fuzz::compile();
+    }
     let result = match Cli::parse().command {
         Command::Demo => demo::run(),
         Command::Test { quick } => steps::test(quick),
         Command::Plugins => plugins::build(),
         Command::Build => steps::build(),
+        Command::Dist { target, binary } => dist::run(target, binary),
         Command::Peers => peers::ensure(),
         Command::Bench(options) => bench::run(&options),
+        Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map_err(Into::into),
         Command::Hygiene => hygiene::check().map_err(Into::into),
     };
     match result {

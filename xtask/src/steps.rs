@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::demo::{self, DemoError};
+use crate::dist::DistError;
 use crate::hygiene::{self, HygieneError};
 use crate::peers::{self, PeersError};
 use crate::plugins::{self, PluginsError};
@@ -118,6 +119,9 @@ pub(crate) enum StepError {
     /// The demo ended early.
     #[error(transparent)]
     Demo(#[from] DemoError),
+    /// Nothing was packed.
+    #[error(transparent)]
+    Dist(#[from] DistError),
     /// A dependency breaks a rule.
     #[error(transparent)]
     Hygiene(#[from] HygieneError),

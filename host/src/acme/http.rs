@@ -182,11 +182,18 @@ impl Http {
             let (status, headers) = (response.status(), response.headers().clone());
             Ok((status, headers, response.bytes().await?))
         };
+        // The process and the number find it in a log that several runs wrote.
+        let request = format!("{}-{number}", std::process::id());
+        tracing::trace!(request, %method, url, "ACME request begins");
         let done = tokio::time::timeout_at(deadline, exchange).await;
-        let (status, headers, body) = done
-            .map_err(|_| AcmeError::Deadline { url: url.to_owned(), waiting_for: "an answer" })?
-            .map_err(|source| unreachable_ca(url, source))?;
-        tracing::debug!(number, %method, url, status = status.as_u16(), took = ?started.elapsed(), "ACME request");
+        let answer = done
+            .map_err(|_| AcmeError::Deadline { url: url.to_owned(), waiting_for: "an answer" })
+            .and_then(|answer| answer.map_err(|source| unreachable_ca(url, source)));
+        let took = started.elapsed();
+        let (status, headers, body) = answer.inspect_err(|error| {
+            tracing::debug!(request, %method, url, %error, ?took, "ACME request failed");
+        })?;
+        tracing::debug!(request, %method, url, status = status.as_u16(), ?took, "ACME request");
         let reply = Reply { url: url.to_owned(), headers, body };
         if method != Method::HEAD
             && let Some(nonce) = header_text(&reply.headers, REPLAY_NONCE)

@@ -28,9 +28,10 @@ use report::Finding;
 
 /// Find what makes issuance or renewal fail, and say what to do about it.
 ///
-/// Without NAME it looks at everything that is kept. With NAME it looks at that certificate, or at a name before its first
-/// certificate, for which it takes the options that `acmite issue` would. Nothing is changed: no order is made and no
-/// record published. For http-01 and tls-alpn-01 it serves, for a moment, what a CA would look for.
+/// Without NAME it looks at everything that is kept. With NAME it looks at that certificate, or at a
+/// name before its first one, for which it takes the options that `acmite issue` would be given.
+/// Nothing is changed: no order is made and no record published. For http-01 and tls-alpn-01 it
+/// serves, for a moment, what a CA would look for. docs/doctor.md lists what can be found.
 ///
 /// Examples:
 ///   acmite doctor
@@ -44,13 +45,13 @@ pub(super) struct Args {
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// The CA, as `acmite issue` takes it [default: the one remembered, else letsencrypt]
-    #[arg(long, value_name = "URL", value_parser = server)]
+    #[arg(long, value_name = "URL", value_parser = server, help_heading = "CA")]
     server: Option<Url>,
     /// PEM file of root certificates to trust besides the system's, instead of the one remembered
-    #[arg(long, value_name = "PEM")]
+    #[arg(long, value_name = "PEM", help_heading = "CA")]
     ca_bundle: Option<PathBuf>,
     /// Which of several accounts at the CA
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Account")]
     account: Option<String>,
     #[command(flatten)]
     challenges: ChallengeArgs,
@@ -137,6 +138,7 @@ async fn look(case: &Case, state: &StateDir, clients: &Clients, cancel: &Cancel)
     };
     let observe = |event: Event| tracing::debug!(%event, "while looking");
     let session = opened.session(&observe);
-    let checkup = Checkup { session: &session, clients, explain: &explain::why };
+    let now = OffsetDateTime::now_utc();
+    let checkup = Checkup { session: &session, clients, now, explain: &explain::why };
     checkup.examine(&case.subject).await.into_iter().map(|condition| Finding::of(about, condition)).collect()
 }

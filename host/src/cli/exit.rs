@@ -9,8 +9,8 @@ use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
 use crate::flow::{
     AccountUseError, AnswerError, ChoiceError, ConnectError, Dns01Error, FinishError, Http01Error, IssueError,
-    LeftoversError, MethodError, PersistError, PersistProofError, PlanError, ProofError, RenewError, RevokeError,
-    TlsAlpn01Error, ZoneFailure, ZoneFault,
+    LeftoversError, MethodError, OnBehalfError, PersistError, PersistProofError, PlanError, ProofError, RenewError,
+    RevokeError, TlsAlpn01Error, ZoneFailure, ZoneFault,
 };
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
@@ -183,6 +183,7 @@ fn renew_exit(error: &RenewError) -> Exit {
         RenewError::Resolver(_) => Exit::Dns,
         RenewError::Connect(ConnectError::Ca(error)) => acme_exit(error),
         RenewError::Issue(error) => issue_exit(error),
+        RenewError::Interrupted => Exit::Interrupted,
     }
 }
 
@@ -229,6 +230,18 @@ impl From<PersistError> for Failure {
     }
 }
 
+impl From<OnBehalfError> for Failure {
+    fn from(error: OnBehalfError) -> Self {
+        let exit = match &error {
+            OnBehalfError::Plan(error) => plan_exit(error),
+            OnBehalfError::Journal(_) => Exit::State,
+            OnBehalfError::TooManyValues { .. } => Exit::Usage,
+            OnBehalfError::Zones { failures } => zones_exit(failures),
+        };
+        Self::of(exit, &error)
+    }
+}
+
 impl From<AccountUseError> for Failure {
     fn from(error: AccountUseError) -> Self {
         let failure = Self::of(account_exit(&error), &error);
@@ -245,6 +258,7 @@ fn issue_exit(error: &IssueError) -> Exit {
         IssueError::Account(error) => account_exit(error),
         IssueError::Proof(error) => proof_exit(error),
         IssueError::Finish(error) => finish_exit(error),
+        IssueError::Interrupted { .. } => Exit::Interrupted,
     }
 }
 
@@ -277,6 +291,7 @@ fn account_exit(error: &AccountUseError) -> Exit {
 fn proof_exit(error: &ProofError) -> Exit {
     match error {
         ProofError::Unread(source) => acme_exit(source),
+        ProofError::Interrupted => Exit::Interrupted,
         ProofError::Choice(error) => choice_exit(error),
         ProofError::Dns01(error) => dns01_exit(error),
         ProofError::Persisted(PersistProofError::Answer(error)) => answer_exit(error),

@@ -15,7 +15,8 @@ pub(super) struct HookArgs {
     #[arg(long, value_name = "COMMAND")]
     pre_hook: Vec<String>,
     /// Run this when a new certificate is stored: as --pre-hook, or `reload: UNIT`,
-    /// `copy: FOLDER owner=USER group=GROUP mode=0640`, `bundle: FILE owner=USER mode=0600`
+    /// `copy: FOLDER owner=USER group=GROUP mode=0640`, `bundle: FILE owner=USER mode=0600`,
+    /// `pkcs12: FILE password-file=FILE alias=NAME`
     #[arg(long, value_name = "COMMAND")]
     deploy_hook: Vec<String>,
     /// Run this at the end, also after a failure: as --pre-hook

@@ -114,7 +114,10 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
     round.before(&certificate, &names, &renewal.hooks, &observe).await;
     let issuing = async {
-        let client = AcmeClient::connect(&request.server, args.ca.http()?).await?;
+        let client = tokio::select! {
+            client = AcmeClient::connect(&request.server, args.ca.http()?) => client?,
+            () = cancel.requested() => return Err(Failure::new(Exit::Interrupted, "interrupted; nothing was begun")),
+        };
         Ok(flow::issue(&session, &client, &setup, &request).await?)
     };
     let issued = issuing.await.map_err(|failure: Failure| stopped(failure, cancel.is_requested()));

@@ -6,4 +6,6 @@ pub mod file;
 
 pub mod text;
 
+pub mod moving;
+
 pub use text::{ConfigError, ConfigText};

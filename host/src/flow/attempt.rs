@@ -159,7 +159,10 @@ impl Attempt<'_> {
             observe: &observe,
             cancel: self.run.cancel.clone(),
         };
-        let client = self.clients.connect(&request.server, ca_bundle.as_deref()).await?;
+        let client = tokio::select! {
+            client = self.clients.connect(&request.server, ca_bundle.as_deref()) => client?,
+            () = self.run.cancel.requested() => return Err(RenewError::Interrupted),
+        };
         Ok(issue(&session, &client, setup, &request).await?.leaf)
     }
 
@@ -256,6 +259,9 @@ pub enum RenewError {
     /// The CA is not connected to.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// The user stopped it.
+    #[error("interrupted; nothing is left behind")]
+    Interrupted,
     /// It was not issued.
     #[error(transparent)]
     Issue(#[from] IssueError),

@@ -19,13 +19,31 @@ pub async fn issue(
     setup: &AccountSetup,
     request: &IssueRequest,
 ) -> Result<Issued, IssueError> {
-    let account = open_account(session, client, setup, &request.server).await?;
-    if let Some(issued) = finish::resume(session, &account, request).await? {
+    let account = stoppable(session, NOTHING, open_account(session, client, setup, &request.server)).await?;
+    if let Some(issued) = stoppable(session, AN_ORDER, finish::resume(session, &account, request)).await? {
         return Ok(issued);
     }
     let (account, order) = proven_order(session, client, setup, request, account).await?;
-    Ok(finish::finish(session, &account, &order, request).await?)
+    stoppable(session, AN_ORDER, finish::finish(session, &account, &order, request)).await
 }
+
+/// Work that may be dropped wherever it waits for the CA, as it may be killed there; says what that leaves.
+async fn stoppable<T, E>(
+    session: &Session<'_>,
+    left: &'static str,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, IssueError>
+where
+    IssueError: From<E>,
+{
+    tokio::select! {
+        done = work => Ok(done?),
+        () = session.cancel.requested() => Err(IssueError::Interrupted { left }),
+    }
+}
+
+const NOTHING: &str = "nothing is left behind";
+const AN_ORDER: &str = "the next run takes the order up where it stands";
 
 /// An order whose authorizations are all valid.
 async fn proven_order(
@@ -37,14 +55,8 @@ async fn proven_order(
 ) -> Result<(AccountHandle, Order), IssueError> {
     let mut again = true;
     loop {
-        let ordered = match new_order(client, &account, request).await {
-            Err(error) if is_unknown_account(&error) => {
-                account = register_again(session, client, setup, &request.server).await?;
-                new_order(client, &account, request).await
-            }
-            ordered => ordered,
-        };
-        let order = ordered.map_err(ca("take the order"))?;
+        let order;
+        (account, order) = stoppable(session, NOTHING, ordered(session, client, setup, request, account)).await?;
         let names = request.names.iter().map(ToString::to_string).collect();
         session.tell(Event::Order { url: order.url.clone(), names });
         match prove(session, &account, &order, &request.proof, &request.certificate).await {
@@ -56,6 +68,24 @@ async fn proven_order(
         }
         again = false;
     }
+}
+
+/// An order, of a new account where the CA has lost the old one.
+async fn ordered(
+    session: &Session<'_>,
+    client: &AcmeClient,
+    setup: &AccountSetup,
+    request: &IssueRequest,
+    mut account: AccountHandle,
+) -> Result<(AccountHandle, Order), IssueError> {
+    let ordered = match new_order(client, &account, request).await {
+        Err(error) if is_unknown_account(&error) => {
+            account = register_again(session, client, setup, &request.server).await?;
+            new_order(client, &account, request).await
+        }
+        ordered => ordered,
+    };
+    Ok((account, ordered.map_err(ca("take the order"))?))
 }
 
 /// Names the certificate that is replaced only where the CA takes part in renewal information and accepts it.
@@ -130,6 +160,12 @@ pub enum IssueError {
     /// The names were not proven.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// The user stopped it.
+    #[error("interrupted; {left}")]
+    Interrupted {
+        /// What that leaves.
+        left: &'static str,
+    },
     /// The order was proven, and no certificate was stored.
     #[error(transparent)]
     Finish(#[from] FinishError),
@@ -142,7 +178,7 @@ impl IssueError {
             Self::Ca { source, .. } | Self::Finish(FinishError::Ca { source, .. }) => Some(source),
             Self::Proof(error) => error.ca(),
             Self::Account(AccountUseError::NotMade(source)) => Some(source),
-            Self::Account(_) | Self::Finish(_) => None,
+            Self::Account(_) | Self::Finish(_) | Self::Interrupted { .. } => None,
         }
     }
 }

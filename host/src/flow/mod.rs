@@ -30,6 +30,8 @@ pub mod prove;
 
 pub mod leftovers;
 
+pub mod on_behalf;
+
 pub mod standing;
 
 pub mod clients;
@@ -37,6 +39,8 @@ pub mod clients;
 mod suggestions;
 
 pub mod deployers;
+
+mod pkcs12;
 
 pub mod hooks;
 
@@ -60,6 +64,8 @@ pub mod renew;
 
 mod apply;
 
+mod schedule;
+
 pub mod revoke;
 
 pub mod doctor;
@@ -77,6 +83,7 @@ pub use http01::Http01Error;
 pub use issue::{IssueError, issue};
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
 pub use method::{Method, MethodError, Methods};
+pub use on_behalf::{AwaitFor, OnBehalfError, publish_for, withdraw_for};
 pub use plan::{Change, Plan, Step, Wanted};
 pub use proof::{AnswerError, ChoiceError};
 pub use prove::{ProofError, ProofOptions};
@@ -86,6 +93,7 @@ pub use request::{IssueRequest, Keep};
 pub use revoke::{Reason, RevokeError, Signatory, revoke};
 pub use round::HookRound;
 pub use run::{Choice, ProviderMaker, RenewOptions, RenewRun};
+pub use schedule::{LONGEST as LONGEST_WAIT, next_look};
 pub use session::{Instance, ProviderSource, Session, SourceError};
 pub use standing::{Standing, StandingError};
 pub use tls_alpn01::TlsAlpn01Error;

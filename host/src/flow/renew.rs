@@ -41,7 +41,10 @@ pub async fn renew(run: &RenewRun<'_>, names: &[String]) -> RenewReport {
     }
     let clients = Clients::default();
     if matches!(run.options.choice, Choice::Due) {
-        suggestions::refresh(&mut standings, &clients, run.options.ca_bundle.as_ref(), now).await;
+        tokio::select! {
+            () = suggestions::refresh(&mut standings, &clients, run.options.ca_bundle.as_ref(), now) => {}
+            () = run.cancel.requested() => {}
+        }
     }
     let mut due = Vec::new();
     for standing in standings {
@@ -52,7 +55,6 @@ pub async fn renew(run: &RenewRun<'_>, names: &[String]) -> RenewReport {
         }
     }
     if !due.is_empty() {
-        run.state.tidy();
         renew_due(run, &clients, due, &mut report).await;
     }
     report.outcomes.sort_by(|one, other| one.0.cmp(&other.0));

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::TSigVerifier;
 use hickory_proto::rr::rdata::TXT;
 use hickory_proto::rr::rdata::tsig::{TsigAlgorithm, TsigError};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType, TSigner};
@@ -16,6 +17,20 @@ use zeroize::Zeroizing;
 use crate::name::DnsName;
 use crate::plugin::address;
 use crate::plugin::wire::TxtRecord;
+
+/// A signed message, and what its answer is verified by.
+pub struct Sent {
+    id: u16,
+    bytes: Vec<u8>,
+    verifier: Option<TSigVerifier>,
+}
+
+impl Sent {
+    /// As it is sent.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 /// A server that takes updates, and the key it knows.
 pub struct DnsUpdater {
@@ -90,15 +105,33 @@ impl DnsUpdater {
 
     /// Whether the server takes the key and is authoritative for the zone.
     pub async fn probe(&self, zone: &DnsName, deadline: Instant) -> Result<bool, UpdateError> {
-        let mut message = Message::query();
-        message.metadata.recursion_desired = false;
-        message.add_query(zone_question(zone)?);
-        let reply = self.exchange(message, deadline).await?;
+        let reply = self.exchange_signed(self.probe_message(zone)?, deadline).await?;
         check_rcode(&reply, zone)?;
         Ok(reply.metadata.authoritative && reply.answers.iter().any(|answer| answer.record_type() == RecordType::SOA))
     }
 
-    async fn exchange(&self, mut message: Message, deadline: Instant) -> Result<Message, UpdateError> {
+    /// The message by which [`DnsUpdater::probe`] asks.
+    pub fn probe_message(&self, zone: &DnsName) -> Result<Sent, UpdateError> {
+        let mut message = Message::query();
+        message.metadata.recursion_desired = false;
+        message.add_query(zone_question(zone)?);
+        self.signed(message)
+    }
+
+    async fn exchange(&self, message: Message, deadline: Instant) -> Result<Message, UpdateError> {
+        self.exchange_signed(self.signed(message)?, deadline).await
+    }
+
+    async fn exchange_signed(&self, sent: Sent, deadline: Instant) -> Result<Message, UpdateError> {
+        let mut stream = self.connect(deadline).await?;
+        let reply = tokio::time::timeout_at(deadline, round_trip(&mut stream, &sent.bytes))
+            .await
+            .map_err(|_| self.unanswered("no answer in time"))?
+            .map_err(|error| self.unanswered(&error.to_string()))?;
+        self.believed(&reply, sent)
+    }
+
+    fn signed(&self, mut message: Message) -> Result<Sent, UpdateError> {
         let mut id = [0u8; 2];
         aws_lc_rs::rand::fill(&mut id).map_err(|_| UpdateError::Refused("the random generator failed".into()))?;
         message.metadata.id = u16::from_be_bytes(id);
@@ -106,22 +139,21 @@ impl DnsUpdater {
         let refused = |_| UpdateError::Refused("the message could not be signed".into());
         let verifier = message.finalize(&self.signer, now).map_err(refused)?;
         let bytes = message.to_vec().map_err(|_| UpdateError::Refused("the message is too large".into()))?;
-        let mut stream = self.connect(deadline).await?;
-        let unanswered = |text: &str| UpdateError::Unanswered(format!("{}: {text}", self.server));
-        let reply = tokio::time::timeout_at(deadline, round_trip(&mut stream, &bytes))
-            .await
-            .map_err(|_| unanswered("no answer in time"))?
-            .map_err(|error| unanswered(&error.to_string()))?;
-        let parsed = Message::from_vec(&reply).map_err(|_| unanswered("the answer is not a DNS message"))?;
-        if parsed.metadata.id != message.metadata.id || parsed.metadata.message_type != MessageType::Response {
-            return Err(unanswered("the answer is not to this message"));
+        Ok(Sent { id: message.metadata.id, bytes, verifier })
+    }
+
+    /// The answer to a message, if the server's signature is on it; an error may come without one.
+    pub fn believed(&self, reply: &[u8], sent: Sent) -> Result<Message, UpdateError> {
+        let parsed = Message::from_vec(reply).map_err(|_| self.unanswered("the answer is not a DNS message"))?;
+        if parsed.metadata.id != sent.id || parsed.metadata.message_type != MessageType::Response {
+            return Err(self.unanswered("the answer is not to this message"));
         }
         if let Some(error) = parsed.signature().and_then(|tsig| tsig.data.error) {
             return Err(tsig_error(error));
         }
         if parsed.signature().is_none() {
             return match parsed.metadata.response_code {
-                ResponseCode::NoError => Err(unanswered("the answer is not signed, so it cannot be believed")),
+                ResponseCode::NoError => Err(self.unanswered("the answer is not signed, so it cannot be believed")),
                 code => Err(rcode(
                     code.into(),
                     registered_name(code),
@@ -129,12 +161,12 @@ impl DnsUpdater {
                 )),
             };
         }
-        match verifier {
-            Some(mut verifier) => {
-                verifier.verify(&reply).map(|_| parsed).map_err(|_| unanswered("the answer's signature is wrong"))
-            }
-            None => Err(unanswered("the answer cannot be verified")),
-        }
+        let mut verifier = sent.verifier.ok_or_else(|| self.unanswered("the answer cannot be verified"))?;
+        verifier.verify(reply).map(|_| parsed).map_err(|_| self.unanswered("the answer's signature is wrong"))
+    }
+
+    fn unanswered(&self, text: &str) -> UpdateError {
+        UpdateError::Unanswered(format!("{}: {text}", self.server))
     }
 
     async fn connect(&self, deadline: Instant) -> Result<TcpStream, UpdateError> {

@@ -4,6 +4,7 @@ mod checked;
 mod checked_endpoint;
 mod endpoint;
 mod origin;
+mod permissions;
 mod raw;
 mod rules;
 
@@ -17,9 +18,9 @@ pub use crate::plugin::manifest::endpoint::{
     ZoneFacts,
 };
 pub use crate::plugin::manifest::origin::{FillError, OriginSpec};
+pub use crate::plugin::manifest::permissions::Permissions;
 
 use crate::plugin::field::FieldSpec;
-use crate::plugin::manifest::endpoint::path_text;
 use crate::plugin::manifest::raw::RawManifest;
 use crate::plugin::template::TemplateError;
 
@@ -89,40 +90,20 @@ impl Manifest {
         raw.checked()
     }
 
+    /// The captures that are kept for the run.
+    pub fn run_captures(&self) -> Vec<&str> {
+        let all = self.endpoints.values().flat_map(|endpoint| &endpoint.captures);
+        all.filter(|capture| capture.for_run).map(|capture| capture.name.as_str()).collect()
+    }
+
     /// What other endpoints must write as this one's replies show it.
     pub fn shown_by<'a>(&'a self, endpoint: &'a str) -> impl Iterator<Item = &'a Shown> {
         self.endpoints.values().flat_map(|other| other.same.values()).filter(move |shown| shown.endpoint == endpoint)
     }
 
-    /// What it may do, a line each, as shown before it is used.
-    pub fn permissions(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for endpoint in self.endpoints.values() {
-            let origin = self.origins.get(&endpoint.origin).map_or("", |origin| origin.url.as_str());
-            lines.push(format!("may ask {} {origin}{}{}", endpoint.method, path_text(&endpoint.path), endpoint.note()));
-        }
-        for (id, origin) in &self.origins {
-            let own = self.endpoints.values().filter(|endpoint| endpoint.origin == *id).flat_map(|e| &e.sinks);
-            for sink in origin.sinks.iter().chain(own) {
-                lines.push(format!("{} will receive at {}: {}", origin.url, sink.text, fill_text(&sink.fill)));
-            }
-        }
-        if let Some(update) = &self.dns_update {
-            lines.push(format!(
-                "may send DNS updates of TXT records to {}, signed with {}",
-                update.server, update.secret
-            ));
-        }
-        lines.sort();
-        lines.dedup();
-        lines
-    }
-}
-
-fn fill_text(fill: &Fill) -> String {
-    match fill {
-        Fill::Template(template) => template.clone(),
-        Fill::Classes(classes) => classes.join(", "),
+    /// What it may do, as shown before it is used.
+    pub fn permissions(&self) -> Permissions {
+        Permissions::of(self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Places in requests and replies, and texts made of them, as a manifest writes them.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// One piece of a [`Template`].
@@ -68,6 +69,32 @@ fn piece(place: &str) -> Option<Piece> {
         None if place.starts_with('/') => Piece::Row(place.to_owned()),
         None => Piece::Setting(place.strip_prefix('=')?.to_owned()),
     })
+}
+
+/// As a manifest writes it.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Literal(text) => f.write_str(text),
+            place => write!(f, "{{{}}}", place_text(place)),
+        })
+    }
+}
+
+fn place_text(piece: &Piece) -> String {
+    match piece {
+        Piece::Literal(text) => text.clone(),
+        Piece::Path(name) => format!("path:{name}"),
+        Piece::Query(name) => format!("query:{name}"),
+        Piece::Header(name) => format!("header:{name}"),
+        Piece::Body(path) => format!("body:{path}"),
+        Piece::Row(path) if path.is_empty() => "/".to_owned(),
+        Piece::Row(path) => path.clone(),
+        Piece::Stripped(inner, prefix) => format!("{}|{prefix}", place_text(inner)),
+        Piece::Zone => "zone".to_owned(),
+        Piece::Name => "name".to_owned(),
+        Piece::Setting(name) => format!("={name}"),
+    }
 }
 
 impl Template {

@@ -34,7 +34,10 @@ impl FileLock {
             }
             // The holder before may have removed the file: then this lock is on a file that nobody else will see.
             if is_at(&file, path).map_err(failed)? {
-                write_holder(&file).map_err(failed)?;
+                // Who holds it is good to know, and not worth failing for: cleaning up must go on a full disk.
+                if let Err(error) = write_holder(&file) {
+                    tracing::debug!(path = %path.display(), %error, "the holder of a lock is not written down");
+                }
                 return Ok(Self { file, path: path.to_owned() });
             }
         }

@@ -143,6 +143,11 @@ impl StateDir {
         self.locks_dir().join(format!("renewal-{}", file_name(name)))
     }
 
+    /// The lock of the service.
+    pub fn service_lock(&self) -> PathBuf {
+        self.locks_dir().join("service")
+    }
+
     /// The lock of one TCP port of the machine.
     pub fn port_lock(&self, port: u16) -> PathBuf {
         self.locks_dir().join(format!("port-{port}"))

@@ -316,7 +316,7 @@ mod tests {
                 dns: DnsRecord {
                     plugins: vec!["quillzone:work".to_owned()],
                     credentials: Some("/etc/acmite/quillzone.toml".into()),
-                    credentials_by_plugin: BTreeMap::from([("quillzone:work".to_owned(), "/etc/q.toml".into())]),
+                    credentials_by_plugin: BTreeMap::new(),
                     resolvers: vec!["127.0.0.1:53".to_owned()],
                     zone: None,
                     propagation_check: "all".to_owned(),
@@ -354,6 +354,16 @@ mod tests {
         assert_eq!(list(&state).expect("readable"), ["example.com"]);
         store.remove().expect("removed");
         assert_eq!(list(&state).expect("readable"), [""; 0]);
+    }
+
+    #[test]
+    fn each_provider_can_have_credentials_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut several = renewal();
+        let own = ("example.org=quillzone:work".to_owned(), "/etc/acmite/work.toml".into());
+        several.challenge.dns.credentials_by_plugin = BTreeMap::from([own]);
+        store(&folder).save(&several).expect("kept");
+        assert_eq!(store(&folder).load().expect("readable"), Some(several));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) type Attack = fn(&Call) -> Result<Vec<u8>, Error>;
 
 /// The running export with all it was given.
 pub(crate) struct Call<'a> {
+    pub(crate) context: &'a Context,
     pub(crate) arg: &'a str,
     pub(crate) state: &'a [u8],
 }
@@ -29,7 +30,7 @@ fn attack(context: &Context, state: &[u8]) -> Result<Vec<u8>, Error> {
     let name = setting(context, "attack").unwrap_or_default();
     let attack = table::ATTACKS.iter().find(|(known, _)| *known == name).map(|(_, attack)| attack);
     let attack = attack.ok_or_else(|| error(ErrorKind::Misconfigured, format!("no attack {name:?}")))?;
-    attack(&Call { arg: setting(context, "arg").unwrap_or_default(), state })
+    attack(&Call { context, arg: setting(context, "arg").unwrap_or_default(), state })
 }
 
 impl Provider for Hostile {

@@ -1,7 +1,8 @@
 //! Steps that a test writes: any call of the contract with any arguments. What each gave is returned as state.
 
 use acmite_sdk::bindings::acmite::provider::{dns_update, http, log, secrets};
-use acmite_sdk::{Error, ErrorKind, Pair, Part, Txt, error};
+use acmite_sdk::sign::{self, sigv4};
+use acmite_sdk::{Context, Error, ErrorKind, Pair, Part, Txt, error, setting};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,6 +13,8 @@ use crate::Call;
 enum Step {
     Send(Request),
     SendAll(Vec<Request>),
+    /// Method and path as the signature covers them, and the request, signed as Route 53 wants it.
+    SendAws(String, String, Request),
     Credential(String),
     Encode(String, Vec<Piece>),
     Digest(String, Vec<Piece>),
@@ -60,14 +63,15 @@ pub(crate) fn run(call: &Call) -> Result<Vec<u8>, Error> {
     for step in steps {
         match step {
             Step::Fail => return Err(told(&Value::from(given).to_string())),
-            step => given.push(one(step)?),
+            step => given.push(one(call, step)?),
         }
     }
     Ok(Value::from(given).to_string().into_bytes())
 }
 
-fn one(step: Step) -> Result<Value, Error> {
+fn one(call: &Call, step: Step) -> Result<Value, Error> {
     Ok(match step {
+        Step::SendAws(method, path, request) => send_aws(call.context, &method, &path, request)?,
         Step::Send(request) => reply(http::send(&wire(request))),
         Step::SendAll(requests) => {
             let wires: Vec<_> = requests.into_iter().map(wire).collect();
@@ -89,6 +93,30 @@ fn one(step: Step) -> Result<Value, Error> {
             Err(other) => json!({"failed": format!("{other:?}")}),
         },
         Step::Fail => Value::Null,
+    })
+}
+
+fn send_aws(context: &Context, method: &str, path: &str, request: Request) -> Result<Value, Error> {
+    let signer = sigv4::Signer {
+        access_key_id: setting(context, "access_key_id").unwrap_or_default(),
+        secret_access_key: "secret_access_key",
+        region: "us-east-1",
+        service: "route53",
+        now: context.now,
+    };
+    let whole = acmite_sdk::http::request(&request.endpoint);
+    let whole = request.path.iter().fold(whole, |whole, (name, value)| whole.path(name, value));
+    let whole = request.query.iter().fold(whole, |whole, (name, value)| whole.query(name, value));
+    let whole = request.headers.iter().fold(whole, |whole, (name, value)| whole.header(name, value));
+    let whole = match request.body {
+        Some(body) => whole.body(body),
+        None => whole,
+    };
+    let signed = signer.sign(whole, method, sign::host(context, "api"), path)?;
+    Ok(match signed.send() {
+        Ok(reply) => json!({"status": reply.status(), "body": reply.text()}),
+        Err(error) if error.kind == ErrorKind::Unsupported => json!({"refused": error.message}),
+        Err(error) => json!({"unanswered": error.message}),
     })
 }
 

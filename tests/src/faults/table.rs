@@ -77,7 +77,7 @@ fn path() -> PathBuf {
 }
 
 /// All rows, in their order.
-pub const ROWS: [Row; 9] = [
+pub const ROWS: [Row; 14] = [
     Row { fault: "kill -9 before each change that `acmite issue` makes on disk", shown: WHOLE, count: Count::Exact },
     Row { fault: "kill -9 before each change that `acmite renew` makes on disk", shown: WHOLE, count: Count::Exact },
     Row { fault: "each change on disk of `acmite issue` fails (disk full)", shown: WORD, count: Count::Exact },
@@ -95,9 +95,19 @@ pub const ROWS: [Row; 9] = [
     Row { fault: "kill -9 before and after the provider's API does each request", shown: WHOLE, count: Count::About },
     Row { fault: "each request of `acmite issue` fails in each way the CA can", shown: CLEAN, count: Count::About },
     Row { fault: "each request of `acmite renew` fails in each way the CA can", shown: CLEAN, count: Count::About },
+    Row { fault: "SIGINT and SIGTERM at each request to the CA", shown: STOPPED, count: Count::About },
+    Row { fault: "SIGINT at each request to the provider's API", shown: STOPPED, count: Count::Exact },
+    Row { fault: "name servers that are silent, refuse, or say something else", shown: WORD, count: Count::Exact },
+    Row {
+        fault: "a clock that is wrong by years, months or an hour, and right again",
+        shown: WHOLE,
+        count: Count::Exact,
+    },
+    Row { fault: "a disk with 0 to 23 free pages", shown: WORD, count: Count::Exact },
 ];
 
 const WHOLE: &str = "`live/` is a matching pair or not there; the next run succeeds, leaves nothing in the zone, and \
     orders nothing that was finalized already";
 const CLEAN: &str = "as above, the zone is clean at once, and acmite says what to do";
+const STOPPED: &str = "it ends within seconds with code 130, having removed what it published; the next run succeeds";
 const WORD: &str = "as above, and acmite names the file and what to do";

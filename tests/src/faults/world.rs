@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use acmite::pki::{CertificateKey, Leaf};
 use acmite_lab::Lab;
-use acmite_lab::ca::CaOptions;
+use acmite_lab::ca::{CaOptions, Endpoint, Fault, RequestLog};
 
-use crate::acmite::Acmite;
+use crate::acmite::{Acmite, PATIENCE, Running};
+use crate::process::wait_until;
 
 /// A running lab and the files that lead to it.
 pub struct World {
@@ -34,9 +35,16 @@ impl World {
     /// # Panics
     /// If the lab does not start.
     pub fn start() -> Self {
+        Self::with(CaOptions { retry_after: Duration::ZERO, ..CaOptions::default() })
+    }
+
+    /// The same with a CA of another kind.
+    ///
+    /// # Panics
+    /// If the lab does not start.
+    pub fn with(options: CaOptions) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let options = CaOptions { retry_after: Duration::ZERO, ..CaOptions::default() };
         let lab = runtime.block_on(Lab::builder().zone(ZONE).ca(options).start()).expect("a lab");
         let text = hickory_proto::rr::RecordType::TXT;
         lab.dns.store().add(ZONE, CHALLENGE_NAME, text, 60, FOREIGN).expect("a record");
@@ -80,13 +88,21 @@ impl World {
 
     /// `acmite issue` of two names that share a challenge name.
     pub fn issue(&self, state: &Path) -> Acmite {
+        self.issue_any(state).names([ZONE, "*.example.test"])
+    }
+
+    /// `acmite issue` of another certificate.
+    pub fn issue_other(&self, state: &Path) -> Acmite {
+        self.issue_any(state).names(["other.example.test"])
+    }
+
+    fn issue_any(&self, state: &Path) -> Acmite {
         let bundle = self.path("tls-root.pem");
         Acmite::new("issue", state)
             .args(["--server", &self.lab.ca.directory_url(), "--dns-resolver", &self.resolver()])
             .args(["--email", "me@example.test", "--agree-tos", "--dns-plugin", "powerdns"])
             .args(["--ca-bundle".as_ref(), bundle.as_os_str()])
             .args(["--credentials".as_ref(), self.path("powerdns.toml").as_os_str()])
-            .names([ZONE, "*.example.test"])
     }
 
     /// `acmite renew --force`.
@@ -94,10 +110,43 @@ impl World {
         Acmite::new("renew --force", state)
     }
 
+    /// `acmite renew`.
+    pub fn renew_due(&self, state: &Path) -> Acmite {
+        Acmite::new("renew", state)
+    }
+
+    /// How many pages of 4 KiB the folder takes on a tmpfs: those of its files, and its folders and links take none.
+    pub fn pages_used(&self, state: &Path) -> usize {
+        let mut files = Vec::new();
+        collect(state, &mut files);
+        let size = |path: &PathBuf| std::fs::symlink_metadata(path).map_or(0, |facts| facts.len());
+        let files = files.iter().filter(|path| !path.is_symlink());
+        files.map(|path| usize::try_from(size(path)).unwrap_or(0).div_ceil(4096)).sum()
+    }
+
     /// `acmite cleanup`.
     pub fn cleanup(&self, state: &Path) -> Acmite {
         let credentials = self.path("powerdns.toml");
         Acmite::new("cleanup", state).args(["--credentials".as_ref(), credentials.as_os_str()])
+    }
+
+    /// Starts a run whose request `number` to the CA is never answered, and waits until it hangs there; `None` if it
+    /// needed fewer, and so ended well.
+    ///
+    /// # Panics
+    /// If it does neither.
+    pub fn hanging(&self, run: Acmite, number: usize, fault: Fault) -> Option<Running> {
+        let sent = self.lab.ca.requests().len();
+        self.lab.ca.fail_at(number, fault);
+        let mut run = run.start();
+        let hangs = || self.lab.ca.requests().get(sent + number - 1).is_some_and(|one| one.status == 0);
+        wait_until("the request", PATIENCE, || hangs() || run.has_ended());
+        if hangs() {
+            return Some(run);
+        }
+        self.lab.ca.forget_faults();
+        run.finish().expect_code(0);
+        None
     }
 
     fn resolver(&self) -> String {
@@ -114,7 +163,7 @@ impl World {
     }
 
     fn orders(&self) -> usize {
-        let is_order = |one: &&acmite_lab::ca::RequestLog| one.url == "/new-order" && one.status == 201;
+        let is_order = |one: &&RequestLog| one.endpoint == Endpoint::NewOrder && one.status == 201;
         self.lab.ca.requests().iter().filter(is_order).count()
     }
 

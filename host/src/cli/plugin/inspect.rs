@@ -7,6 +7,7 @@ use super::providers::{Spec, component};
 use super::setup::open_state;
 use super::{Global, Printer};
 use crate::plugin::inspect::{Inspected, inspect};
+use crate::plugin::manifest::Permissions;
 
 /// Show what a provider is, needs and may do, without running it.
 ///
@@ -54,9 +55,38 @@ fn text(inspected: &Inspected, bytes: usize) -> String {
         let need = if field.required { "required" } else { "optional" };
         lines.push(format!("{kind:<10} {} ({need}): {}", field.name, field.help));
     }
-    lines.extend(manifest.permissions());
+    let Permissions { credentials, requests, unguarded } = manifest.permissions();
+    for (title, part) in [("credentials", credentials), ("requests", requests), ("not guarded", unguarded)] {
+        if !part.is_empty() {
+            lines.push(format!("\n{title}"));
+            lines.extend(indented(part));
+        }
+    }
+    lines.push(GUARDED.to_owned());
     lines.join("\n")
 }
+
+/// What is said of a request stands below it, without its line once more.
+fn indented(part: Vec<String>) -> Vec<String> {
+    let mut request = String::new();
+    part.into_iter()
+        .map(|line| {
+            if let Some(asked) = line.strip_prefix("may ask ") {
+                request = format!("  {asked}: ");
+            }
+            match line.strip_prefix(&request).filter(|_| !request.is_empty()) {
+                Some(said) => format!("    {said}"),
+                None => format!("  {line}"),
+            }
+        })
+        .collect()
+}
+
+/// The meaning of what is shown, for who reads it the first time.
+const GUARDED: &str = "
+A request under \"requests\" is sent only as it stands there, to that host. What it adds or deletes is held to the TXT
+values of the order in hand; what is listed as free (\"any ...\") the plugin fills as it likes. A host that receives a
+credential can use it. SECURITY.md says what is promised and what is not.";
 
 fn json_of(inspected: &Inspected, bytes: usize) -> Value {
     let manifest = &inspected.manifest;
@@ -77,6 +107,7 @@ fn json_of(inspected: &Inspected, bytes: usize) -> Value {
         "bytes": bytes,
         "imports": inspected.imports,
         "fields": manifest.fields.iter().map(field).collect::<Vec<_>>(),
-        "permissions": manifest.permissions(),
+        "permissions": manifest.permissions().lines(),
+        "unguarded": manifest.permissions().unguarded,
     })
 }

@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, global: &Global, printer: &Printer) -> Result<Exi
         version: manifest.version.clone(),
         sha256: sha256.clone(),
         source: path.display().to_string(),
-        permissions: manifest.permissions().into_iter().collect(),
+        permissions: manifest.permissions().lines().into_iter().collect(),
     };
     let pins = PluginPins::new(&state);
     let before = pins.all().map_err(state_failure)?.remove(&manifest.id);

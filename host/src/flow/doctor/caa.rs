@@ -100,14 +100,14 @@ const KNOWN: [&str; 7] = ["issue", "issuewild", "iodef", "issuemail", "issuevmc"
 
 /// The value of `issue` and `issuewild`. RFC 8659 section 4.2.
 #[derive(Debug)]
-struct Issue {
+pub(super) struct Issue {
     /// Empty where nobody is allowed.
     domain: String,
     parameters: Vec<(String, String)>,
 }
 
 impl Issue {
-    fn read(value: &str) -> Self {
+    pub(super) fn read(value: &str) -> Self {
         let mut parts = value.split(';').map(str::trim);
         let domain = parts.next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
         let pairs = parts.filter_map(|part| part.split_once('='));
@@ -119,7 +119,8 @@ impl Issue {
         identities.iter().any(|identity| identity.trim_end_matches('.').eq_ignore_ascii_case(&self.domain))
     }
 
-    fn parameter(&self, tag: &str) -> Option<&str> {
+    /// `tag` in small letters.
+    pub(super) fn parameter(&self, tag: &str) -> Option<&str> {
         self.parameters.iter().find(|(found, _)| found == tag).map(|(_, value)| value.as_str())
     }
 

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use time::OffsetDateTime;
 use url::Url;
 
 use super::condition::Condition;
-use super::{authority, caa, credential, folder, port, records};
-use crate::acme::AcmeClient;
+use super::{account, authority, caa, credential, folder, lasting, port, records};
+use crate::acme::AccountHandle;
 use crate::dns::Target;
 use crate::flow::clients::Clients;
 use crate::flow::method::{Method, Methods};
 use crate::flow::session::{Session, SourceError};
 use crate::name::{CertName, DnsName, Host};
-use crate::store::account::AccountStore;
 
 /// What is looked at: a certificate that is kept, or one to be.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct Checkup<'a> {
     pub session: &'a Session<'a>,
     /// The CAs of the run.
     pub clients: &'a Clients,
+    /// The time.
+    pub now: OffsetDateTime,
     /// Says why there is no provider for a zone.
     pub explain: &'a (dyn Fn(&DnsName, &SourceError) -> Condition + Sync),
 }
@@ -48,21 +50,25 @@ impl Checkup<'_> {
     /// Everything that is wrong with the subject, each said once.
     pub async fn examine(&self, subject: &Subject) -> Vec<Condition> {
         let mut found = Vec::new();
-        let client = match self.clients.connect(&subject.server, subject.ca_bundle.as_deref()).await {
+        let client = self.clients.connect(&subject.server, subject.ca_bundle.as_deref()).await;
+        let (mut account, mut identities) = (None, &Vec::new());
+        match &client {
             Ok(client) => {
-                found.extend(authority::clock(&subject.server, &client));
-                Some(client)
+                found.extend(authority::clock(&subject.server, client));
+                identities = &client.directory().meta.caa_identities;
+                account = account::kept(self.session.state, client, &subject.server, subject.account.as_deref());
             }
-            Err(error) => {
-                found.push(authority::unconnected(&subject.server, subject.ca_bundle.as_deref(), &error));
-                None
-            }
-        };
-        let broken = self.dnssec(subject, &mut found).await;
-        if let Some(client) = &client {
-            found.extend(self.caa(subject, client, &broken).await);
+            Err(error) => found.push(authority::unconnected(&subject.server, subject.ca_bundle.as_deref(), error)),
         }
-        found.extend(self.challenges(subject, &broken).await);
+        if let Some(account) = &account {
+            found.extend(account::check(&subject.server, account).await);
+        }
+        let broken = self.dnssec(subject, &mut found).await;
+        if !identities.is_empty() {
+            let account = account.as_ref().map(AccountHandle::url);
+            found.extend(self.caa(subject, identities, account, &broken).await);
+        }
+        found.extend(self.challenges(subject, account.as_ref(), &broken).await);
         let mut once: Vec<Condition> = Vec::new();
         for condition in found {
             if !once.contains(&condition) {
@@ -84,19 +90,19 @@ impl Checkup<'_> {
         broken
     }
 
-    async fn caa(&self, subject: &Subject, client: &AcmeClient, broken: &BTreeSet<DnsName>) -> Vec<Condition> {
-        let identities = &client.directory().meta.caa_identities;
+    async fn caa(
+        &self,
+        subject: &Subject,
+        identities: &[String],
+        account: Option<&str>,
+        broken: &BTreeSet<DnsName>,
+    ) -> Vec<Condition> {
         let mut found = Vec::new();
-        if identities.is_empty() {
-            return found;
-        }
-        let store = AccountStore::new(self.session.state, &subject.server, subject.account.as_deref());
-        let account = store.load().ok().flatten().and_then(|stored| stored.url).map(String::from);
         for name in &subject.names {
             let Some(base) = name.base().dns().filter(|base| !broken.contains(*base)) else { continue };
             let method = subject.methods.of(name).ok().map(|method| method.kind().to_string());
-            let (method, account) = (method.as_deref(), account.as_deref());
-            let wish = caa::Wish { identities, wildcard: name.is_wildcard(), method, account };
+            let (method, wildcard) = (method.as_deref(), name.is_wildcard());
+            let wish = caa::Wish { identities, wildcard, method, account };
             match self.session.dns.caa(base).await {
                 Ok(None) => {}
                 Ok(Some((at, records))) => {
@@ -113,7 +119,12 @@ impl Checkup<'_> {
         found
     }
 
-    async fn challenges(&self, subject: &Subject, broken: &BTreeSet<DnsName>) -> Vec<Condition> {
+    async fn challenges(
+        &self,
+        subject: &Subject,
+        account: Option<&AccountHandle>,
+        broken: &BTreeSet<DnsName>,
+    ) -> Vec<Condition> {
         if subject.methods == Methods::default() {
             return Vec::new();
         }
@@ -121,12 +132,17 @@ impl Checkup<'_> {
         let mut plan = Plan::default();
         for name in &subject.names {
             match subject.methods.of(name) {
-                Ok(method) => plan.add(name.base(), method),
+                Ok(method) => plan.add(name, method),
                 Err(error) => found.push(Condition::ChallengeUnsuited { why: error.to_string() }),
             }
         }
-        plan.in_dns.retain(|base| !broken.contains(base));
-        found.extend(self.in_dns(&plan.in_dns).await);
+        plan.in_dns.retain(|(base, _)| !broken.contains(base));
+        plan.lasting.retain(|(base, _)| !broken.contains(base));
+        found.extend(self.in_dns(&plan.in_dns, account).await);
+        for (base, wildcard) in plan.lasting {
+            let need = lasting::Need { account: account.map(AccountHandle::url), wildcard, now: self.now };
+            found.extend(lasting::check(self.session.dns, &base, &need).await);
+        }
         if !plan.standalone.is_empty() {
             found.extend(port::standalone(self.session, subject.http_port, &plan.standalone).await);
         }
@@ -139,10 +155,13 @@ impl Checkup<'_> {
         found
     }
 
-    async fn in_dns(&self, bases: &BTreeSet<DnsName>) -> Vec<Condition> {
+    async fn in_dns(&self, places: &BTreeSet<(DnsName, Label)>, account: Option<&AccountHandle>) -> Vec<Condition> {
         let (dns, mut found, mut asked) = (self.session.dns, Vec::new(), BTreeSet::new());
-        for base in bases {
-            let target = match records::place(dns, LABEL, base).await {
+        for (base, label) in places {
+            // An account that is not there yet has no label; the plain one is in the same zone.
+            let own = account.filter(|_| *label == Label::Accounts).map(AccountHandle::dns_label);
+            let label = own.map_or_else(|| LABEL.to_owned(), |own| format!("{own}.{LABEL}"));
+            let target = match records::place(dns, &label, base).await {
                 Ok(target) => target,
                 Err(condition) => {
                     found.push(condition);
@@ -168,25 +187,35 @@ impl Checkup<'_> {
 
 const LABEL: &str = "_acme-challenge";
 
+/// Which of a name's challenge records is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Label {
+    Plain,
+    Accounts,
+}
+
 /// Who is proven how.
 #[derive(Default)]
 struct Plan<'a> {
-    in_dns: BTreeSet<DnsName>,
+    in_dns: BTreeSet<(DnsName, Label)>,
+    /// With whether it is a wildcard.
+    lasting: BTreeSet<(DnsName, bool)>,
     standalone: Vec<Host>,
     webroots: BTreeMap<&'a Path, Vec<Host>>,
     tls_alpn: Vec<Host>,
 }
 
 impl<'a> Plan<'a> {
-    fn add(&mut self, host: &Host, method: &'a Method) {
+    fn add(&mut self, name: &CertName, method: &'a Method) {
+        let host = name.base().clone();
+        let base = host.dns().cloned();
         match method {
-            // The account's own label is below the same name, and so in the same zone unless a CNAME stands there.
-            Method::Dns01 | Method::DnsAccount01 => self.in_dns.extend(host.dns().cloned()),
-            // Its record is there already; the CA says if it is not.
-            Method::DnsPersist01 => {}
-            Method::Standalone => self.standalone.push(host.clone()),
-            Method::Webroot(root) => self.webroots.entry(root).or_default().push(host.clone()),
-            Method::TlsAlpn01 => self.tls_alpn.push(host.clone()),
+            Method::Dns01 => self.in_dns.extend(base.map(|base| (base, Label::Plain))),
+            Method::DnsAccount01 => self.in_dns.extend(base.map(|base| (base, Label::Accounts))),
+            Method::DnsPersist01 => self.lasting.extend(base.map(|base| (base, name.is_wildcard()))),
+            Method::Standalone => self.standalone.push(host),
+            Method::Webroot(root) => self.webroots.entry(root).or_default().push(host),
+            Method::TlsAlpn01 => self.tls_alpn.push(host),
         }
     }
 }

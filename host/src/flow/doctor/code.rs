@@ -150,6 +150,9 @@ codes! {
     ClockOff "clock-off" Warning
         "The clock of this machine and that of the CA differ."
         "set the clock and keep it by NTP (`timedatectl set-ntp true`)"
+    AccountRefused "account-refused" Error
+        "The CA does not know the account, or does not let it ask."
+        "register anew with `acmite issue` after moving the account's folder below accounts/ away"
     ChallengeUnsuited "challenge-unsuited" Error
         "A name cannot be proven by the challenge that is chosen for it."
         "choose another one with --challenge, --dns-plugin, --standalone, --webroot or --tls-alpn"
@@ -180,6 +183,9 @@ codes! {
     StaleValue "stale-value" Warning
         "Values of another client, or of earlier attempts, stand at a challenge's name."
         "remove them at the provider, unless another client is at work just now"
+    LastingRecordMissing "lasting-record-missing" Error
+        "The record that proves a name at every renewal (dns-persist-01) is not there, is over, or is for another account."
+        "publish it once more with `acmite persist`"
     CaaForbids "caa-forbids" Error
         "CAA records forbid the CA to issue (RFC 8659), or to issue to this account or by this challenge (RFC 8657)."
         "add a CAA record that names this CA, or correct accounturi and validationmethods"

@@ -99,6 +99,8 @@ pub enum Condition {
     CaBundle { path: PathBuf, why: String },
     #[error("the clock of this machine is {seconds} s {} that of {server}", if *.behind { "behind" } else { "ahead of" })]
     ClockOff { server: Url, seconds: u64, behind: bool },
+    #[error("{server} does not let the account {account} ask: {why}")]
+    AccountRefused { server: Url, account: String, why: String },
     #[error("{why}")]
     ChallengeUnsuited { why: String },
 
@@ -123,6 +125,8 @@ pub enum Condition {
     WrongRecord { name: DnsName, value: String, mistake: Mistake },
     #[error("{} values that no run of this acmite published stand at {name}", values.len())]
     StaleValue { name: DnsName, values: Vec<String> },
+    #[error("{name} does not let {} have certificates", account.as_deref().unwrap_or("any account (there is none here yet)"))]
+    LastingRecordMissing { name: DnsName, lacking: Vec<NameServer>, account: Option<String> },
     #[error("the CAA records at {at} forbid {name}: {refusal}")]
     CaaForbids { name: String, at: DnsName, refusal: super::caa::Refusal, records: Vec<CaaRecord> },
     #[error("the CAA records for {name} cannot be read, at {at}: {answer}")]

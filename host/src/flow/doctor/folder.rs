@@ -36,11 +36,18 @@ fn left_in<T: Journalled>(journal: &Journal<T>, state: &StateDir, say: impl Fn(T
         Ok(seen) => seen,
         Err(error) => return vec![unreadable::<T>(state, &error)],
     };
-    let left = seen.into_iter().filter(|seen| !seen.is_held).map(|Seen { path, entry, .. }| match entry {
-        Ok(entry) => say(entry),
-        Err(why) => damaged(path, why),
-    });
+    let left =
+        seen.into_iter().filter(|seen| !seen.is_held && !is_kept(seen)).map(|Seen { path, entry, .. }| match entry {
+            Ok(entry) => say(entry),
+            Err(why) => damaged(path, why),
+        });
     left.chain(set_aside).collect()
+}
+
+/// Another client comes for it.
+fn is_kept<T: Journalled>(seen: &Seen<T>) -> bool {
+    let until = seen.entry.as_ref().ok().and_then(Journalled::kept_until);
+    until.is_some_and(|until| until > time::OffsetDateTime::now_utc())
 }
 
 fn unreadable<T: Journalled>(state: &StateDir, error: &JournalError) -> Condition {

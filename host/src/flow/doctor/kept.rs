@@ -85,3 +85,42 @@ fn unreadable(store: Option<&AccountStore>, error: &AccountError) -> Condition {
         error => Condition::AccountUnreadable { server, why: chain(error) },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::store::renewal_state::{Hold, RenewalState};
+
+    const NOW: OffsetDateTime = datetime!(2026-03-01 00:00 UTC);
+
+    fn renewal() -> crate::store::renewal::Renewal {
+        let text = "version = 1\nnames = [\"a.example\"]\nserver = \"https://ca.example/dir\"\nkey_type = \"p256\"\n\
+            [challenge]\nmethods = [\"standalone\"]\n[challenge.dns]\nplugins = []\npropagation_check = \"all\"\n\
+            propagation_timeout_seconds = 300\nttl = 60\n";
+        toml::from_str(text).expect("a renewal")
+    }
+
+    fn held(by: HoldBy, until: OffsetDateTime) -> Vec<Condition> {
+        let (hold, last_error) = (Some(Hold { until, by }), Some("no".to_owned()));
+        let state = RenewalState { failures: 2, hold, last_error, ..RenewalState::default() };
+        let standing = Standing { name: "a".to_owned(), renewal: Some(renewal()), state, leaf: None };
+        super::standing(&standing, NOW, |_| Url::parse("https://staging.example/dir").ok())
+    }
+
+    #[test]
+    fn a_rate_limit_is_told_with_the_directory_for_trials_until_it_ends() {
+        let until = NOW + time::Duration::hours(5);
+        let found = held(HoldBy::RateLimit, until);
+        let told = found[1].to_string();
+        assert!(
+            told.contains("2026-03-01T05:00:00Z; its directory for trials is https://staging.example/dir"),
+            "{told}"
+        );
+        let failed =
+            |next_attempt| Condition::AttemptsFailed { failures: 2, last_error: "no".to_owned(), next_attempt };
+        assert_eq!(held(HoldBy::RateLimit, NOW)[1], failed(None));
+        assert_eq!(held(HoldBy::BackOff, until)[1], failed(Some(until)));
+    }
+}

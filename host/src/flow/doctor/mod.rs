@@ -5,9 +5,12 @@ pub mod caa;
 pub mod code;
 pub mod condition;
 
+mod account;
 mod authority;
 mod credential;
 mod records;
+
+mod lasting;
 mod visit;
 
 mod folder;

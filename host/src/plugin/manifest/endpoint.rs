@@ -123,17 +123,6 @@ impl Endpoint {
         let by_id = self.effects.iter().map(|effect| effect.each.clone()).filter(|each| !each.is_empty());
         rows.flat_map(|rows| [rows.each.clone(), rows.element_path()]).chain(by_id).collect()
     }
-
-    /// What tells it from others with its request line, and that it only reads though its method does not show it.
-    pub(super) fn note(&self) -> String {
-        let pairs = self.query.iter().chain(&self.headers).filter_map(|(name, fixed)| Some((name, fixed.as_ref()?)));
-        let mut notes: Vec<String> =
-            pairs.chain(&self.fixed).filter_map(|(name, fixed)| Some(format!("{name}={}", fixed.literal()?))).collect();
-        if !matches!(self.method.as_str(), "GET" | "HEAD") && self.effects.is_empty() {
-            notes.push("only reads, as the plugin says".to_owned());
-        }
-        if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) }
-    }
 }
 
 impl Covers {

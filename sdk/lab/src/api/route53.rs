@@ -80,6 +80,15 @@ struct Set {
 }
 
 impl Set {
+    fn kind(&self) -> Option<RecordType> {
+        self.kind.parse().ok().filter(|kind| matches!(kind, RecordType::TXT | RecordType::A))
+    }
+
+    /// A value as the store has it.
+    fn plain(&self, value: &str) -> Option<String> {
+        if self.kind == "TXT" { text::unquoted(value) } else { Some(value.to_owned()) }
+    }
+
     fn order(&self) -> (Vec<String>, String) {
         (reversed(&self.name), self.kind.clone())
     }
@@ -157,9 +166,11 @@ fn objection(there: &[Set], zone: &str, action: &str, set: &Set) -> Option<Strin
     let inside = *name == format!("{zone}.") || name.ends_with(&format!(".{zone}."));
     match (action, known) {
         _ if !inside => Some(format!("RRSet with DNS name {name} is not permitted in zone {zone}.")),
-        _ if kind != "TXT" || set.values.is_empty() => Some(format!("The lab takes TXT sets with values, not {kind}.")),
+        _ if set.kind().is_none() || set.values.is_empty() => {
+            Some(format!("The lab takes TXT and A sets with values, not {kind}."))
+        }
         _ if set.ttl.parse::<u32>().is_err() => Some(format!("{name} has no TTL.")),
-        _ if set.values.iter().any(|value| text::unquoted(value).is_none()) => {
+        _ if set.values.iter().any(|value| set.plain(value).is_none()) => {
             Some("Invalid Resource Record: 'CharacterStringNotEnclosedInQuotes'".into())
         }
         ("CREATE", Some(_)) => Some(format!("{name} was not created, since it already exists.")),
@@ -172,13 +183,14 @@ fn objection(there: &[Set], zone: &str, action: &str, set: &Set) -> Option<Strin
 }
 
 fn apply(store: &Store, zone: &str, action: &str, set: &Set) -> Result<(), crate::dns::StoreError> {
-    store.remove(zone, |entry| owner(entry) == set.name && entry.record.record_type() == RecordType::TXT)?;
+    let Some(kind) = set.kind() else { return Ok(()) };
+    store.remove(zone, |entry| owner(entry) == set.name && entry.record.record_type() == kind)?;
     if action == "DELETE" {
         return Ok(());
     }
     let ttl = set.ttl.parse().unwrap_or_default();
-    let mut values = set.values.iter().filter_map(|value| text::unquoted(value));
-    values.try_for_each(|value| store.add(zone, &set.name, RecordType::TXT, ttl, &value).map(|_| ()))
+    let mut values = set.values.iter().filter_map(|value| set.plain(value));
+    values.try_for_each(|value| store.add(zone, &set.name, kind, ttl, &value).map(|_| ()))
 }
 
 /// The actions and sets of a request's body; `None` if it has an element that is not among theirs.
