@@ -42,7 +42,7 @@ impl Timings {
     /// What is shown: for people, and for machines.
     pub(super) fn shown(&self) -> (String, Value) {
         let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        let steps = durations(&ends);
+        let steps = durations(&*ends);
         let all: Duration = steps.iter().map(|(_, took)| *took).sum();
         let line = |name: &str, took: Duration| format!("{:>9.1} ms  {name}", milliseconds(took));
         let mut lines: Vec<String> = steps.iter().map(|(name, took)| line(name, *took)).collect();
