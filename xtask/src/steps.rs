@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::demo::{self, DemoError};
 use crate::dist::DistError;
+use crate::fuzz::FuzzError;
 use crate::hygiene::{self, HygieneError};
 use crate::peers::{self, PeersError};
 use crate::plugins::{self, PluginsError};
@@ -125,4 +126,7 @@ pub(crate) enum StepError {
     /// A dependency breaks a rule.
     #[error(transparent)]
     Hygiene(#[from] HygieneError),
+    /// Fuzzing failed or found something.
+    #[error(transparent)]
+    Fuzz(#[from] FuzzError),
 }
