@@ -74,22 +74,22 @@ impl ConfigText {
         ConfigError::Malformed { place: self.place(at, &last, &keys), why: error.message().trim_end().to_owned() }
     }
 
-    fn find(&self, keys: Keys<'_>) -> Place {
+    fn find(&self, keys: Keys<'_>) -> Box<Place> {
         let at = DeTable::parse(&self.text).ok().and_then(|table| at(table.get_ref(), keys));
         let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
         self.place(at.unwrap_or(0), keys.last().map_or("", |key| key), &keys)
     }
 
-    fn place(&self, at: usize, last: &str, keys: &[String]) -> Place {
+    fn place(&self, at: usize, last: &str, keys: &[String]) -> Box<Place> {
         let before = &self.text[..self.text.floor_char_boundary(at)];
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-        Place {
+        Box::new(Place {
             path: self.path.clone(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             last: last.to_owned(),
             keys: keys.iter().map(|key| quoted(key)).collect::<Vec<_>>().join("."),
-        }
+        })
     }
 }
 
@@ -148,7 +148,7 @@ fn at(table: &DeTable<'_>, keys: Keys<'_>) -> Option<usize> {
         DeValue::Table(inner) => at(inner, rest),
         DeValue::Array(items) => {
             let number = rest.first().and_then(|number| number.parse::<usize>().ok());
-            number.and_then(|number| items.iter().nth(number)).map(|item| item.span().start)
+            number.and_then(|number| items.get(number)).map(|item| item.span().start)
         }
         _ => None,
     };
@@ -234,7 +234,7 @@ pub enum ConfigError {
     #[error("{place}: {why}")]
     Malformed {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// What is wrong.
         why: String,
     },
@@ -242,7 +242,7 @@ pub enum ConfigError {
     #[error("{place}: there is no such key{}; those there are: {known}", meant(nearest))]
     UnknownKey {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// What was probably meant.
         nearest: Option<String>,
         /// Those there are.
@@ -252,7 +252,7 @@ pub enum ConfigError {
     #[error("{place}: there is no {name:?}{}; those there are: {known}", meant(nearest))]
     UnknownName {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// As it is written.
         name: String,
         /// What was probably meant.
@@ -264,7 +264,7 @@ pub enum ConfigError {
     #[error("{place}: {why}")]
     Refused {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// Why not, with what to do.
         why: String,
     },
