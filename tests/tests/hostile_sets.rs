@@ -426,11 +426,11 @@ mod namecheap {
         let whole = write(&body(SET, "example", "MX", &[APEX, FOREIGN, ANOTHERS, OURS]));
         let bench = bench().await;
         // That the mail setting is as it was read is judged first; with that guard off the other one stands alone.
-        refused(&bench, attack(&bench), Phase::Present, &[whole.clone()], "has not shown it").await;
+        refused(&bench, attack(&bench), Phase::Present, std::slice::from_ref(&whole), "has not shown it").await;
         let manifest =
             "same = { \"/EmailType\" = \"get:/ApiResponse/CommandResponse/DomainDNSGetHostsResult/@EmailType\" }";
         let mail_off = attack(&bench).replacing(manifest, "also = { \"/EmailType\" = \"text\" }");
-        refused(&bench, mail_off, Phase::Present, &[whole.clone()], "whole zone must be read").await;
+        refused(&bench, mail_off, Phase::Present, std::slice::from_ref(&whole), "whole zone must be read").await;
         changed(&bench, attack(&bench), Phase::Present, &[read_of("example"), whole]).await;
     }
 

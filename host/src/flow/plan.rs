@@ -250,10 +250,12 @@ mod tests {
         assert_eq!(step(&there, &renewal(&["a.example", "b.example"])), Step::Keep);
     }
 
+    type Change = fn(&mut Renewal);
+
     #[test]
     fn what_the_certificate_shows_needs_a_new_one() {
         let there = standing(&["a.example"]);
-        let changes: [(&str, fn(&mut Renewal)); 4] = [
+        let changes: [(&str, Change); 4] = [
             ("server", |renewal| renewal.server = Url::parse("https://other.example/dir").expect("a URL")),
             ("key_type", |renewal| renewal.key_type = "p384".to_owned()),
             ("profile", |renewal| renewal.profile = Some("shortlived".to_owned())),
@@ -272,7 +274,7 @@ mod tests {
     #[test]
     fn what_only_the_next_renewal_needs_is_kept_for_it() {
         let there = standing(&["a.example"]);
-        let changes: [(&str, fn(&mut Renewal)); 6] = [
+        let changes: [(&str, Change); 6] = [
             ("hooks.deploy", |renewal| renewal.hooks.deploy.push("reload: nginx.service".to_owned())),
             ("account", |renewal| renewal.account = Some("work".to_owned())),
             ("reuse_key", |renewal| renewal.reuse_key = true),

@@ -53,7 +53,7 @@ fn left_in<T: Journalled>(
 /// Another client comes for it.
 fn is_kept<T: Journalled>(seen: &Seen<T>) -> bool {
     let until = seen.entry.as_ref().ok().and_then(Journalled::kept_until);
-    until.is_some_and(|until| until > time::OffsetDateTime::now_utc())
+    until.is_some_and(|until| until > OffsetDateTime::now_utc())
 }
 
 fn unreadable<T: Journalled>(state: &StateDir, error: &JournalError) -> Condition {
