@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::demo::{self, DemoError};
+use crate::fuzz::FuzzError;
 use crate::hygiene::{self, HygieneError};
 use crate::peers::{self, PeersError};
 use crate::plugins::{self, PluginsError};
@@ -117,4 +118,7 @@ pub(crate) enum StepError {
     /// A dependency breaks a rule.
     #[error(transparent)]
     Hygiene(#[from] HygieneError),
+    /// Fuzzing failed or found something.
+    #[error(transparent)]
+    Fuzz(#[from] FuzzError),
 }
