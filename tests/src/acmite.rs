@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::plugins::{self, repository};
-use crate::process::{wait_or_kill, wait_until};
+use crate::process::{or_skip, wait_or_kill, wait_until};
 
 /// A run of acmite to be: its arguments, environment and state folder.
 pub struct Acmite {
@@ -36,10 +36,23 @@ pub struct Running {
 impl Acmite {
     /// A run of `acmite COMMAND` with a state folder. It sees nothing of the environment but where programs are.
     pub fn new(command: &str, state: &Path) -> Self {
+        Self::without_state(command, state).args(["--state-dir"]).args([state])
+    }
+
+    /// The same without a word about its state folder; `home` is the user's.
+    pub fn without_state(command: &str, home: &Path) -> Self {
         let mut built = Command::new(binary());
-        built.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", state);
-        built.args(command.split(' ')).arg("--state-dir").arg(state);
+        built.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home);
+        built.args(command.split(' '));
         Self { command: built }
+    }
+
+    /// The same by the user nobody.
+    pub fn as_nobody(command: &str, state: &Path) -> Self {
+        use std::os::unix::process::CommandExt as _;
+        let mut run = Self::new(command, state);
+        run.command.uid(NOBODY).gid(NOBODY);
+        run
     }
 
     /// More arguments.
@@ -57,6 +70,31 @@ impl Acmite {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
+    }
+
+    /// The same run as the child of another program, which comes with its own arguments.
+    pub fn under<T: AsRef<std::ffi::OsStr>>(self, program: &str, arguments: impl IntoIterator<Item = T>) -> Self {
+        let mut outer = Command::new(program);
+        outer.args(arguments).arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        outer.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self { command: outer }
+    }
+
+    /// The same run with file systems of its own, which `mounts`, a shell script, has changed before; `None` where that
+    /// is not allowed, which is said.
+    ///
+    /// # Panics
+    /// Under CI=true if it is not allowed.
+    pub fn with_mounts(self, mounts: &str) -> Option<Self> {
+        let allowed = Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success());
+        or_skip("unshare --mount", allowed.then(|| PathBuf::from("unshare")))?;
+        let script = format!("{mounts}\nexec \"$0\" \"$@\"");
+        Some(self.under("unshare", ["--mount", "sh", "-euc", &script]))
+    }
+
+    /// The same as a command, for whoever runs it in another way.
+    pub fn into_command(self) -> Command {
+        self.command
     }
 
     /// Starts it and leaves it running.
@@ -78,6 +116,9 @@ impl Acmite {
         self.start().finish()
     }
 }
+
+/// The user id of nobody.
+pub const NOBODY: u32 = 65534;
 
 /// For one run; far more than any needs.
 pub const PATIENCE: Duration = Duration::from_secs(180);
@@ -103,14 +144,32 @@ impl Running {
     /// # Panics
     /// If it ends first or takes too long.
     pub fn await_event(&mut self, event: &str) {
-        let said = |run: &Self| events(&run.stdout()).iter().any(|one| one["event"] == event);
+        self.await_events(event, 1);
+    }
+
+    /// Waits until it has told of so many events of a kind, and gives the last of them.
+    ///
+    /// # Panics
+    /// If it ends first or takes too long.
+    pub fn await_events(&mut self, event: &str, count: usize) -> Value {
+        let told =
+            |run: &Self| events(&run.stdout()).into_iter().filter(|one| one["event"] == event).collect::<Vec<_>>();
         wait_until(event, PATIENCE, || {
             let ended = self.child.try_wait().expect("a child's state");
-            said(self) || {
+            told(self).len() >= count || {
                 assert!(ended.is_none(), "it ended before {event}: {ended:?}\n{}{}", self.stdout(), self.stderr());
                 false
             }
         });
+        told(self).pop().expect("it was told")
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child's state").is_some()
     }
 
     /// Sends it a signal by name, as `INT`.

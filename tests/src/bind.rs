@@ -1,6 +1,7 @@
 //! BIND.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::Command;
 
 use crate::name_server::{NameServer, TSIG_SECRET, zone_text};
@@ -52,17 +53,59 @@ fn start(address: SocketAddr, key: &str, zones: &[(&str, String, &str)]) -> Opti
     Some(NameServer::start("BIND", command, folder, address, zones[0].0))
 }
 
+/// BIND with a zone example.test that it signs, and the trust anchor for it.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_signed(algorithm: &str) -> Option<(NameServer, String)> {
+    let key = format!("key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n");
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let rights = "update-policy { grant acmite zonesub TXT; }; dnssec-policy default; inline-signing no;";
+    let mut server = start(address, &key, &[("example.test", zone_text(1, &[]), rights)])?;
+    let folder = server.folder().to_owned();
+    let mut anchor = Err("nothing yet".to_owned());
+    server.await_until(|| {
+        anchor = signing_key(&folder);
+        anchor.clone().map(|_| ())
+    });
+    Some((server, anchor.expect("it was waited for")))
+}
+
+/// The public part of the key that BIND makes for a zone some time after it has loaded it.
+fn signing_key(folder: &Path) -> Result<String, String> {
+    let shown = |error: std::io::Error| error.to_string();
+    let files = std::fs::read_dir(folder).map_err(shown)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut keys = files.filter(|file| file.extension().is_some_and(|extension| extension == "key"));
+    let text = std::fs::read_to_string(keys.next().ok_or("no key")?).map_err(shown)?;
+    text.lines().find(|line| line.contains(" DNSKEY ")).map(str::to_owned).ok_or_else(|| "no record".to_owned())
+}
+
 /// BIND as a resolver at `address`, port 53, that finds everything below `domain` at `authority`.
 ///
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
 pub fn bind_resolver(address: &str, domain: &str, authority: &str) -> Option<NameServer> {
+    resolver(address, domain, authority, "dnssec-validation no; };")
+}
+
+/// The same, which expects a signature of `domain` that nobody can make.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_distrusting(address: &str, domain: &str, authority: &str) -> Option<NameServer> {
+    let digest = "A5".repeat(32);
+    let anchor =
+        format!("dnssec-validation yes; }};\ntrust-anchors {{ \"{domain}\" static-ds 12345 13 2 \"{digest}\"; }};");
+    resolver(address, domain, authority, &anchor)
+}
+
+fn resolver(address: &str, domain: &str, authority: &str, validation: &str) -> Option<NameServer> {
     let program = peer("named")?;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().display().to_string();
     let configuration = format!(
         "options {{ directory \"{path}\"; listen-on {{ {address}; }}; listen-on-v6 {{ none; }}; pid-file none;\n\
-         session-keyfile none; recursion yes; allow-recursion {{ any; }}; dnssec-validation no; }};\n\
+         session-keyfile none; recursion yes; allow-recursion {{ any; }}; {validation}\n\
          controls {{ }};\n\
          zone \"{domain}\" {{ type static-stub; server-addresses {{ {authority}; }}; }};\n"
     );

@@ -12,6 +12,7 @@ pub mod name_server;
 pub mod bind;
 pub mod knot;
 pub mod powerdns;
+pub mod unbound;
 
 pub mod pebble;
 pub mod step_ca;
@@ -24,6 +25,15 @@ pub mod acmite;
 
 pub mod scene;
 
+pub mod foreign;
+pub mod nginx;
+
+pub mod ward;
+
 pub mod conformance;
 
 pub mod hostile;
+
+pub mod faults;
+
+pub mod bench;

@@ -48,6 +48,14 @@ impl NameServer {
         Self { process, address }
     }
 
+    /// Waits for more than its first answer.
+    ///
+    /// # Panics
+    /// If it ends or is not ready in time.
+    pub fn await_until(&mut self, ready: impl FnMut() -> Result<(), String>) {
+        self.process.await_ready(ready);
+    }
+
     /// The folder of its configuration, zones and log.
     pub fn folder(&self) -> &Path {
         self.process.folder()
@@ -97,6 +105,14 @@ pub fn soa_serial(server: SocketAddr, zone: &str) -> std::io::Result<u32> {
     serial.ok_or_else(|| std::io::Error::other("no SOA"))
 }
 
+/// Whether a resolver finds the signatures of a zone's SOA to hold.
+///
+/// # Errors
+/// If there is no connection or no answer.
+pub fn is_validated(resolver: SocketAddr, zone: &str) -> std::io::Result<bool> {
+    Ok(receive(&mut send(resolver, zone, RecordType::SOA)?)?.metadata.authentic_data)
+}
+
 fn ask(server: SocketAddr, name: &str, kind: RecordType) -> std::io::Result<Vec<Record>> {
     let mut stream = send(server, name, kind)?;
     let reply = receive(&mut stream)?;
@@ -123,6 +139,8 @@ fn transfer(server: SocketAddr, zone: &str) -> std::io::Result<Vec<Record>> {
 fn send(server: SocketAddr, name: &str, kind: RecordType) -> std::io::Result<TcpStream> {
     let mut message = Message::query();
     message.metadata.id = 7;
+    message.metadata.recursion_desired = true;
+    message.metadata.authentic_data = true;
     let mut query = Query::new();
     query.set_name(Name::from_ascii(format!("{name}.")).map_err(std::io::Error::other)?);
     query.set_query_type(kind);

@@ -32,12 +32,20 @@ impl Scene {
     /// # Panics
     /// If the folder cannot be made.
     pub fn rfc2136(peer: &NameServer) -> Self {
+        Self::rfc2136_through(peer, peer.address)
+    }
+
+    /// The same with a resolver of its own.
+    ///
+    /// # Panics
+    /// If the folder cannot be made.
+    pub fn rfc2136_through(peer: &NameServer, resolver: SocketAddr) -> Self {
         let text = format!(
             "server = \"{}\"\ntsig_key_name = \"acmite\"\ntsig_secret = \"{TSIG_SECRET}\"\n\
              tsig_algorithm = \"hmac-sha256\"\n",
             peer.address
         );
-        Self::new("rfc2136", peer.address, &text)
+        Self::new("rfc2136", resolver, &text)
     }
 
     /// With the provider `duckdns`.
@@ -48,7 +56,11 @@ impl Scene {
         Self::new("duckdns", resolver, &format!("token = \"{token}\"\n"))
     }
 
-    fn new(plugin: &'static str, resolver: SocketAddr, credentials: &str) -> Self {
+    /// With any provider; `credentials` is the text of its file.
+    ///
+    /// # Panics
+    /// If the folder cannot be made.
+    pub fn new(plugin: &'static str, resolver: SocketAddr, credentials: &str) -> Self {
         let scene = Self { folder: tempfile::tempdir().expect("a folder"), plugin, resolver };
         scene.private_file("credentials.toml", credentials);
         scene

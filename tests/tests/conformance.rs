@@ -107,7 +107,24 @@ mod hetzner {
     }
 }
 
+mod inwx {
+    for_all!(inwx);
+    for_mocks!(inwx);
+}
+
+mod inwx_second_factor {
+    for_all!(inwx_second_factor);
+
+    mod login {
+        cases! { inwx_second_factor; login: zones_side_by_side_log_in_once; }
+    }
+}
+
 mod azure {
+    mod login {
+        cases! { azure; login: zones_side_by_side_log_in_once; }
+    }
+
     for_all!(azure);
     for_mocks!(azure);
 }
@@ -129,6 +146,10 @@ mod duckdns {
 mod google {
     for_all!(google);
     for_mocks!(google);
+
+    mod login {
+        cases! { google; login: zones_side_by_side_log_in_once; }
+    }
 
     mod settled {
         cases! { google; settled: a_change_is_pending_until_the_api_says_otherwise; }

@@ -1,6 +1,7 @@
 //! What the documents show is what the code takes.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use acmite::flow::doctor::{Code, Severity};
 use acmite::plugin::manifest::Manifest;
 use acmite_tests::plugins::repository;
 
@@ -16,4 +17,28 @@ fn the_manifest_shown_to_writers_of_providers_is_accepted() {
     assert_eq!(manifests.len(), 1);
     let manifest = Manifest::parse(manifests[0]).unwrap();
     assert_eq!((manifest.id.as_str(), manifest.endpoints.len()), ("quillzone", 3));
+}
+
+fn findings() -> String {
+    let row = |code: &Code| {
+        let severity = if code.severity() == Severity::Error { "error" } else { "warning" };
+        format!("| `{}` | {severity} | {} | {} |\n", code.name(), code.meaning(), code.remedy())
+    };
+    let rows: String = Code::ALL.iter().map(row).collect();
+    format!("| code | severity | what it means | what to do |\n|---|---|---|---|\n{rows}")
+}
+
+#[test]
+fn every_finding_of_the_doctor_is_documented_as_it_is_told() {
+    let text = std::fs::read_to_string(repository().join("docs/doctor.md")).unwrap();
+    let (_, table) = text.split_once("## Findings\n\n").unwrap();
+    assert_eq!(table, findings(), "docs/doctor.md must end with:\n{}", findings());
+}
+
+#[test]
+fn every_finding_of_the_doctor_is_staged_in_a_test() {
+    let staged = include_str!("doctor.rs").to_owned() + include_str!("doctor_kept.rs");
+    let missing: Vec<&str> =
+        Code::ALL.iter().map(|code| code.name()).filter(|name| !staged.contains(&format!("\"{name}\""))).collect();
+    assert_eq!(missing, [""; 0]);
 }

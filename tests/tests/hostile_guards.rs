@@ -163,7 +163,7 @@ async fn cloudflare_with_the_guard_off_foreign_names_and_values_are_changed() {
             .replacing("effect = [{ op = \"add\", type = \"{body:/type}\", name = \"{body:/name}\", value = \"{body:/content}\" }]", "reads = true")
             .replacing("also = { \"/ttl\" = \"ttl\" }", "also = { \"/ttl\" = \"number\", \"/type\" = \"text\", \"/name\" = \"text\", \"/content\" = \"text\" }")
             .replacing("effect = [{ op = \"delete\", id = \"{path:record}\" }]", "reads = true")
-            .replacing("zone = \"{path:zone}\"\nbody", "body");
+            .replacing("/dns_records\"\nzone = \"{path:zone}\"\nbody", "/dns_records\"\nbody");
         attack.replacing("rows = { each = \"/result\", id = \"{/id}\", type = \"{/type}\", name = \"{/name}\", value = \"{/content}\" }\n", "")
     };
     for step in [

@@ -1,6 +1,6 @@
 //! Certificates from real CAs, by records at real providers.
 
-use acmite_tests::bind::bind;
+use acmite_tests::bind::{bind, bind_signed};
 use acmite_tests::knot::knot;
 use acmite_tests::name_server::NameServer;
 use acmite_tests::openssl;
@@ -8,6 +8,7 @@ use acmite_tests::pebble::{Options, Version, pebble};
 use acmite_tests::powerdns::powerdns;
 use acmite_tests::proxy::Proxy;
 use acmite_tests::scene::Scene;
+use acmite_tests::unbound::unbound;
 
 /// What is in the zone besides, at one of the names that are used.
 const FOREIGN: [&str; 1] = ["_acme-challenge.example.test. foreign"];
@@ -109,4 +110,18 @@ fn names_of_two_zones_stand_in_one_certificate() {
     for zone in ["example.test", "another.test"] {
         assert_eq!(peer.server.all_txt(zone), Vec::<String>::new());
     }
+}
+
+#[test]
+fn values_in_a_zone_that_bind_signs_are_validated_by_a_resolver_before_the_ca_is_told() {
+    let Some((server, anchor)) = bind_signed("hmac-sha256") else { return };
+    let Some(resolver) = unbound(&server, &anchor) else { return };
+    let Some(ca) = pebble(Version::Newest, server.address, &Options::default()) else { return };
+    let scene = Scene::rfc2136_through(&server, resolver.address);
+    let done = scene.issue(&ca).args(["--json"]).names(["example.test", "*.example.test"]).run().expect_code(0);
+    let said = done.to_string();
+    let validated = said.find("\"event\":\"validated\"").unwrap_or_else(|| panic!("{said}"));
+    let answered = said.find("\"event\":\"answered\"").unwrap_or_else(|| panic!("{said}"));
+    assert!(validated < answered, "{said}");
+    openssl::verify(&scene.live("example.test"), &ca.issuing_root());
 }

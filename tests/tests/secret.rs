@@ -26,6 +26,14 @@ fn assert_absent(scene: &Scene, secret: &[u8]) {
     assert_eq!(files_with(scene.folder(), secret, &[]), [scene.credentials()]);
 }
 
+/// The kernel's own account of a process that holds the secret in its memory.
+fn assert_dumps_no_core(pid: u32) {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("the limits of a live process");
+    let line = limits.lines().find(|line| line.starts_with("Max core file size")).expect("its line");
+    let values: Vec<&str> = line["Max core file size".len()..].split_whitespace().collect();
+    assert_eq!(values, ["0", "0", "bytes"]);
+}
+
 #[test]
 fn an_api_key_reaches_the_api_and_no_log_output_journal_cache_or_state() {
     let Some(peer) = powerdns() else { return };
@@ -37,6 +45,7 @@ fn an_api_key_reaches_the_api_and_no_log_output_journal_cache_or_state() {
     let killed = scene.issue(&ca).args(["-vv"]).names(["www.example.test"]).start();
     assert!(proxy.await_hold(std::time::Duration::from_secs(60)), "{}", killed.stderr());
     std::fs::write(scene.folder().join("killed"), killed.stdout() + &killed.stderr()).expect("written");
+    assert_dumps_no_core(killed.id());
     killed.kill();
     assert_ne!(scene.journal(), Vec::<PathBuf>::new());
     assert!(proxy.requests().iter().all(|request| holds(request, peer.api_key.as_bytes())));

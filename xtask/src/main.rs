@@ -1,7 +1,9 @@
-//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `peers`, `fuzz`, `hygiene`.
+//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `dist`, `bench`, `peers`, `fuzz`, `hygiene`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to whoever runs it")]
 
+mod bench;
 mod demo;
+mod dist;
 mod fuzz;
 mod hygiene;
 mod peers;
@@ -34,8 +36,19 @@ enum Command {
     Plugins,
     /// Build target/release/acmite with every provider bundled.
     Build,
+    /// Pack acmite for others, to target/dist: an archive and a Debian package.
+    Dist {
+        /// Rust's name of the machine to build for; a static one where the toolchain has it, if none is named.
+        #[arg(long, value_name = "TARGET")]
+        target: Option<String>,
+        /// Pack this binary and build none.
+        #[arg(long, value_name = "FILE")]
+        binary: Option<std::path::PathBuf>,
+    },
     /// Find the real servers the tests run against, install what is missing, and say what could not be had.
     Peers,
+    /// Measure acmite beside lego, certbot and a bare client; no network is needed.
+    Bench(bench::Options),
     /// Feed what comes from outside with bytes that grow by what they reach (libFuzzer; needs a C++ compiler).
     ///
     /// Example: cargo xtask fuzz bodies --seconds 600
@@ -59,7 +72,9 @@ fn main() -> ExitCode {
         Command::Test { quick } => steps::test(quick),
         Command::Plugins => plugins::build(),
         Command::Build => steps::build(),
+        Command::Dist { target, binary } => dist::run(target, binary),
         Command::Peers => peers::ensure(),
+        Command::Bench(options) => bench::run(&options),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map_err(Into::into),
         Command::Hygiene => hygiene::check().map_err(Into::into),
     };

@@ -28,16 +28,21 @@ const fn go(name: &'static str, module: &'static str, version: &'static str, pur
     Peer { name, source: Source::Go { module, version }, purpose }
 }
 
-const PEERS: [Peer; 11] = [
+const PEERS: &[Peer] = &[
     debian("bind", "bind9", "named", "DNS UPDATE with TSIG, and a name server that stays behind"),
+    debian("unbound", "unbound", "unbound", "a resolver that validates DNSSEC"),
     debian("knot", "knot", "knotd", "DNS UPDATE with TSIG"),
     debian("powerdns", "pdns-server", "pdns_server", "a provider with an API"),
     debian("powerdns-sqlite", "pdns-backend-sqlite3", POWERDNS_SCHEMA, "PowerDNS's database"),
     debian("sqlite", "sqlite3", "sqlite3", "PowerDNS's database"),
     debian("pebble-debian", "pebble", "/usr/bin/pebble", "a CA without profiles and renewal information"),
     debian("openssl", "openssl", "openssl", "verifying what was issued"),
+    debian("nginx", "nginx", "nginx", "a web server that is to show the new certificate"),
+    debian("apache", "apache2", "apache2", "another one"),
+    debian("systemd-analyze", "systemd", "systemd-analyze", "verifying the units"),
     debian("ip", "iproute2", "ip", "network namespaces"),
     debian("strace", "strace", "strace", "seeing what a run opens and contacts"),
+    debian("faketime", "faketime", "faketime", "clocks that jump"),
     go(
         "pebble",
         "github.com/letsencrypt/pebble/v2/cmd/pebble",
@@ -54,7 +59,7 @@ pub(crate) fn ensure() -> Result<(), StepError> {
     install_debian();
     install_go();
     let mut absent = Vec::new();
-    for peer in &PEERS {
+    for peer in PEERS {
         match peer.path() {
             Some(path) => println!("peer {:<16} {}  ({})", peer.name, path.display(), peer.version_of(&path)),
             None => {

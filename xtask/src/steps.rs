@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::demo::{self, DemoError};
+use crate::dist::DistError;
 use crate::fuzz::FuzzError;
 use crate::hygiene::{self, HygieneError};
 use crate::peers::{self, PeersError};
@@ -61,9 +62,13 @@ pub(crate) fn ensure_target() -> Result<(), StepError> {
 const TARGET: &str = "wasm32-unknown-unknown";
 
 fn built_binary() -> PathBuf {
+    target().join("debug/acmite")
+}
+
+/// Where cargo builds to.
+pub(crate) fn target() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    target.join("debug/acmite")
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 pub(crate) fn cargo(name: &'static str, arguments: &[&str]) -> Result<(), StepError> {
@@ -115,6 +120,9 @@ pub(crate) enum StepError {
     /// The demo ended early.
     #[error(transparent)]
     Demo(#[from] DemoError),
+    /// Nothing was packed.
+    #[error(transparent)]
+    Dist(#[from] DistError),
     /// A dependency breaks a rule.
     #[error(transparent)]
     Hygiene(#[from] HygieneError),

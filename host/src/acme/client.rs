@@ -7,6 +7,7 @@ use aws_lc_rs::digest;
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tokio::time::Instant;
 use url::Url;
 
@@ -14,7 +15,7 @@ use super::account::{Account, Registration};
 use super::ari::RenewalInfo;
 use super::authorization::{Authorization, AuthorizationError, AuthorizationStatus, RawAuthorization};
 use super::certificate::{CertificateChain, alternates};
-use super::challenge::{Challenge, Token};
+use super::challenge::{Challenge, ChallengeStatus, Token};
 use super::directory::Directory;
 use super::http::{AcmeError, Http, HttpOptions, Reply};
 use super::jws::{AccountKey, Signer, key_change};
@@ -27,14 +28,21 @@ use crate::name::CertName;
 pub struct AcmeClient {
     http: Arc<Http>,
     directory: Arc<Directory>,
+    ahead: Option<time::Duration>,
 }
 
 impl AcmeClient {
     /// Reads the directory.
     pub async fn connect(directory_url: &Url, options: HttpOptions) -> Result<Self, AcmeError> {
         let http = Http::new(&options)?;
-        let directory = http.fetch(directory_url.as_str(), Instant::now() + DIRECTORY_PERIOD).await?.json()?;
-        Ok(Self { http: Arc::new(http), directory: Arc::new(directory) })
+        let reply = http.fetch(directory_url.as_str(), Instant::now() + DIRECTORY_PERIOD).await?;
+        let ahead = reply.date().map(|date| date - OffsetDateTime::now_utc());
+        Ok(Self { http: Arc::new(http), directory: Arc::new(reply.json()?), ahead })
+    }
+
+    /// By how much the CA's clock is ahead of this machine's, to a second or two; `None` if it did not tell the time.
+    pub fn clock_ahead(&self) -> Option<time::Duration> {
+        self.ahead
     }
 
     /// What the CA offers.
@@ -46,7 +54,8 @@ impl AcmeClient {
     pub async fn register(&self, key: &AccountKey, registration: Registration) -> Result<Account, AcmeError> {
         let url = &self.directory.new_account;
         let payload = registration.payload(key, url).map_err(AcmeError::Key)?;
-        let reply = self.post(Signer::Key(key), url, Some(&payload), soon()).await?;
+        // Asked twice, a CA gives the account that it made the first time (RFC 8555 section 7.3.1).
+        let reply = again(|| self.post(Signer::Key(key), url, Some(&payload), soon())).await?;
         Ok(Account { url: reply.location()?, ..reply.json()? })
     }
 
@@ -131,7 +140,8 @@ impl AccountHandle {
             return Err(AcmeError::NotOffered { what: "this profile" });
         }
         let payload = options.payload(names);
-        let reply = self.post(&self.client.directory.new_order, Some(&payload), soon()).await?;
+        // An order that nobody finalizes costs nothing and expires.
+        let reply = again(|| self.post(&self.client.directory.new_order, Some(&payload), soon())).await?;
         Ok(Order { url: reply.location()?, ..reply.json()? })
     }
 
@@ -168,7 +178,15 @@ impl AccountHandle {
 
     /// Tells the CA that the proof is there to be seen.
     pub async fn answer(&self, challenge: &Challenge) -> Result<(), AcmeError> {
-        self.post(&challenge.url, Some(&json!({})), soon()).await?;
+        match self.post(&challenge.url, Some(&json!({})), soon()).await {
+            Err(error) if error.is_ambiguous() => {
+                let now: Challenge = self.post(&challenge.url, None, soon()).await?.json()?;
+                if now.status == ChallengeStatus::Pending {
+                    self.post(&challenge.url, Some(&json!({})), soon()).await?;
+                }
+            }
+            answered => drop(answered?),
+        }
         Ok(())
     }
 
@@ -215,7 +233,14 @@ impl AccountHandle {
         let ready = self.await_order(&order.url, OrderStatus::Pending, deadline).await?;
         if ready.status == OrderStatus::Ready {
             let payload = json!({"csr": BASE64URL_NOPAD.encode(csr_der)});
-            self.post(&ready.finalize, Some(&payload), deadline).await?;
+            match self.post(&ready.finalize, Some(&payload), deadline).await {
+                Err(error) if error.is_ambiguous() => {
+                    if self.order(&order.url).await?.status == OrderStatus::Ready {
+                        self.post(&ready.finalize, Some(&payload), deadline).await?;
+                    }
+                }
+                handed_in => drop(handed_in?),
+            }
         }
         self.await_order(&order.url, OrderStatus::Processing, deadline).await
     }
@@ -281,6 +306,14 @@ const REQUEST_PERIOD: Duration = Duration::from_secs(90);
 
 fn soon() -> Instant {
     Instant::now() + REQUEST_PERIOD
+}
+
+/// Once more, where it is not known whether the CA did it and doing it twice does no harm.
+async fn again<F: Future<Output = Result<Reply, AcmeError>>>(ask: impl Fn() -> F) -> Result<Reply, AcmeError> {
+    match ask().await {
+        Err(error) if error.is_ambiguous() => ask().await,
+        done => done,
+    }
 }
 
 fn dns_label(account_url: &str) -> String {

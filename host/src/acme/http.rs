@@ -57,6 +57,11 @@ impl Reply {
         Ok(text.to_owned())
     }
 
+    /// When it was sent, as the CA's clock has it.
+    pub(super) fn date(&self) -> Option<OffsetDateTime> {
+        header_date(&self.headers, header::DATE)
+    }
+
     pub(super) fn retry_after(&self) -> Duration {
         retry_after(&self.headers).unwrap_or_default()
     }
@@ -89,10 +94,14 @@ impl Http {
 
     /// An unsigned GET, for the directory and renewal information.
     pub(super) async fn fetch(&self, url: &str, deadline: Instant) -> Result<Reply, AcmeError> {
+        self.read(Method::GET, url, deadline).await
+    }
+
+    async fn read(&self, method: Method, url: &str, deadline: Instant) -> Result<Reply, AcmeError> {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
         let mut before = None;
         loop {
-            let failed = match self.send(Method::GET, url, None, deadline).await {
+            let failed = match self.send(method.clone(), url, None, deadline).await {
                 Ok((status, reply)) if status.is_success() => return Ok(reply),
                 Ok((status, reply)) => refused(status, &reply),
                 Err(error) => error,
@@ -144,10 +153,7 @@ impl Http {
         if let Some(nonce) = self.pooled_nonce() {
             return Ok(nonce);
         }
-        let (status, reply) = self.send(Method::HEAD, new_nonce, None, deadline).await?;
-        if !status.is_success() {
-            return Err(refused(status, &reply));
-        }
+        let reply = self.read(Method::HEAD, new_nonce, deadline).await?;
         // Not through the pool: a request running beside this one could take it.
         header_text(&reply.headers, REPLAY_NONCE)
             .map(str::to_owned)
@@ -176,11 +182,18 @@ impl Http {
             let (status, headers) = (response.status(), response.headers().clone());
             Ok((status, headers, response.bytes().await?))
         };
+        // The process and the number find it in a log that several runs wrote.
+        let request = format!("{}-{number}", std::process::id());
+        tracing::trace!(request, %method, url, "ACME request begins");
         let done = tokio::time::timeout_at(deadline, exchange).await;
-        let (status, headers, body) = done
-            .map_err(|_| AcmeError::Deadline { url: url.to_owned(), waiting_for: "an answer" })?
-            .map_err(|source| unreachable_ca(url, source))?;
-        tracing::debug!(number, %method, url, status = status.as_u16(), took = ?started.elapsed(), "ACME request");
+        let answer = done
+            .map_err(|_| AcmeError::Deadline { url: url.to_owned(), waiting_for: "an answer" })
+            .and_then(|answer| answer.map_err(|source| unreachable_ca(url, source)));
+        let took = started.elapsed();
+        let (status, headers, body) = answer.inspect_err(|error| {
+            tracing::debug!(request, %method, url, %error, ?took, "ACME request failed");
+        })?;
+        tracing::debug!(request, %method, url, status = status.as_u16(), ?took, "ACME request");
         let reply = Reply { url: url.to_owned(), headers, body };
         if method != Method::HEAD
             && let Some(nonce) = header_text(&reply.headers, REPLAY_NONCE)
@@ -218,7 +231,7 @@ async fn retry_or(
     let at_least = match &failed {
         AcmeError::Unreachable { source, .. } if repeat == Repeat::Safe || source.is_connect() => Duration::ZERO,
         AcmeError::Refused { status: 429 | 503, retry_after: Some(after), .. } => *after,
-        AcmeError::Refused { status: 502..=504, .. } if repeat == Repeat::Safe => Duration::ZERO,
+        AcmeError::Refused { status: 500..=504, .. } if repeat == Repeat::Safe => Duration::ZERO,
         _ => return Err(failed),
     };
     if Instant::now() + at_least >= backoff.deadline() || !backoff.pause(at_least).await {
@@ -267,15 +280,18 @@ fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
+fn header_date(headers: &HeaderMap, name: header::HeaderName) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(header_text(headers, name)?.trim(), &Rfc2822).ok()
+}
+
 /// Both forms of RFC 9110 section 10.2.3; a date is counted from the reply's own `Date`, so that clocks may differ.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = header_text(headers, header::RETRY_AFTER)?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = |text: &str| OffsetDateTime::parse(text, &Rfc2822).ok();
-    let now = header_text(headers, header::DATE).and_then(date).unwrap_or_else(OffsetDateTime::now_utc);
-    Some((date(text)? - now).try_into().unwrap_or_default())
+    let now = header_date(headers, header::DATE).unwrap_or_else(OffsetDateTime::now_utc);
+    Some((header_date(headers, header::RETRY_AFTER)? - now).try_into().unwrap_or_default())
 }
 
 /// A request the CA did not fulfil.
@@ -367,6 +383,15 @@ impl AcmeError {
         match self {
             Self::Refused { problem, .. } | Self::OrderInvalid { problem, .. } => Some(problem),
             _ => None,
+        }
+    }
+
+    /// Whether the CA may have done what it was asked for all the same.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => !source.is_connect(),
+            Self::Refused { status, .. } => (500..=504).contains(status),
+            _ => false,
         }
     }
 

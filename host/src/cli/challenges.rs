@@ -14,6 +14,7 @@ use crate::name::CertName;
 
 /// Which challenge proves which name.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Challenges")]
 pub struct ChallengeArgs {
     /// Prove names by this challenge: dns-01, dns-account-01, dns-persist-01, http-01 or tls-alpn-01; NAME=KIND for one
     /// name; may be repeated [default: what the other options provide for, dns-01 first]

@@ -8,8 +8,8 @@ use super::Global;
 use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
-use super::setup::{DnsArgs, on_signals, open_state};
-use crate::flow::{self, Event, Leftover, LeftoversReport, Session};
+use super::setup::{DnsArgs, Opened, on_signals, open_state};
+use crate::flow::{self, Event, Leftover, LeftoversReport};
 
 /// Remove the records and token files that crashed or interrupted runs left published.
 ///
@@ -26,18 +26,11 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
     let state = open_state(global)?;
-    let providers = Providers::new(&state, &args.providers)?;
-    let dns = args.dns.open()?;
+    let providers = Arc::new(Providers::new(&state, &args.providers)?);
+    let opened = Opened::new(state, &args.dns, providers, on_signals(printer)?)?;
     let observe = |event: Event| printer.event(&event);
-    let session = Session {
-        state: &state,
-        dns: &dns,
-        resolvers: &args.dns.resolvers,
-        providers: &providers,
-        observe: &observe,
-        cancel: on_signals(printer)?,
-    };
-    let report = flow::remove_leftovers(&session).await?;
+    opened.state.tidy();
+    let report = flow::remove_leftovers(&opened.session(&observe)).await?;
     printer.result(&text(&report), &json(&report));
     let clean = report.left.is_empty() && report.left_files.is_empty() && report.damaged.is_empty();
     Ok(if clean { Exit::Done } else { Exit::LeftBehind })

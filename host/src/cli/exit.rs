@@ -4,12 +4,13 @@ use std::error::Error;
 use std::fmt;
 
 use crate::acme::AcmeError;
+use crate::config::ConfigError;
 use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
 use crate::flow::{
     AccountUseError, AnswerError, ChoiceError, ConnectError, Dns01Error, FinishError, Http01Error, IssueError,
-    LeftoversError, MethodError, PersistError, PersistProofError, PlanError, ProofError, RenewError, RevokeError,
-    TlsAlpn01Error, ZoneFailure, ZoneFault,
+    LeftoversError, MethodError, OnBehalfError, PersistError, PersistProofError, PlanError, ProofError, RenewError,
+    RevokeError, TlsAlpn01Error, ZoneFailure, ZoneFault,
 };
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
@@ -47,6 +48,10 @@ pub enum Exit {
     LeftBehind = 11,
     /// The certificate is there, and a hook failed.
     HookFailed = 12,
+    /// A plan was asked for, and something would change.
+    WouldChange = 13,
+    /// `acmite doctor` found something.
+    Unhealthy = 14,
     /// Stopped by a signal.
     Interrupted = 130,
 }
@@ -66,6 +71,8 @@ pub const HELP: &str = "Exit codes:
   10  the state folder or a file in it cannot be used
   11  records are left behind; `acmite cleanup` and the next run try again
   12  the certificate is there, and a hook failed; the next `acmite renew` runs it again
+  13  `acmite apply --plan`: something would change
+  14  `acmite doctor` found something that is wrong or will be
   130 stopped by a signal";
 
 impl From<Exit> for std::process::ExitCode {
@@ -138,6 +145,7 @@ failures! {
     LeftoversError => Exit::State;
     MethodError => Exit::Usage;
     ResolverError => Exit::Dns;
+    ConfigError => Exit::Configuration;
     CredentialsError => Exit::Configuration;
     LoadError => Exit::Configuration;
     ProviderError => Exit::Configuration;
@@ -175,6 +183,7 @@ fn renew_exit(error: &RenewError) -> Exit {
         RenewError::Resolver(_) => Exit::Dns,
         RenewError::Connect(ConnectError::Ca(error)) => acme_exit(error),
         RenewError::Issue(error) => issue_exit(error),
+        RenewError::Interrupted => Exit::Interrupted,
     }
 }
 
@@ -186,7 +195,9 @@ impl From<RevokeError> for Failure {
             RevokeError::NotThere { .. } | RevokeError::NoAccount { .. } | RevokeError::NotRemembered { .. } => {
                 Exit::Usage
             }
-            RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::Key(_) => Exit::State,
+            RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::State(_) | RevokeError::Key(_) => {
+                Exit::State
+            }
             RevokeError::Connect(ConnectError::Ca(error)) => acme_exit(error),
             RevokeError::Connect(ConnectError::Bundle { .. }) => Exit::Configuration,
         };
@@ -219,6 +230,18 @@ impl From<PersistError> for Failure {
     }
 }
 
+impl From<OnBehalfError> for Failure {
+    fn from(error: OnBehalfError) -> Self {
+        let exit = match &error {
+            OnBehalfError::Plan(error) => plan_exit(error),
+            OnBehalfError::Journal(_) => Exit::State,
+            OnBehalfError::TooManyValues { .. } => Exit::Usage,
+            OnBehalfError::Zones { failures } => zones_exit(failures),
+        };
+        Self::of(exit, &error)
+    }
+}
+
 impl From<AccountUseError> for Failure {
     fn from(error: AccountUseError) -> Self {
         let failure = Self::of(account_exit(&error), &error);
@@ -235,6 +258,7 @@ fn issue_exit(error: &IssueError) -> Exit {
         IssueError::Account(error) => account_exit(error),
         IssueError::Proof(error) => proof_exit(error),
         IssueError::Finish(error) => finish_exit(error),
+        IssueError::Interrupted { .. } => Exit::Interrupted,
     }
 }
 
@@ -267,6 +291,7 @@ fn account_exit(error: &AccountUseError) -> Exit {
 fn proof_exit(error: &ProofError) -> Exit {
     match error {
         ProofError::Unread(source) => acme_exit(source),
+        ProofError::Interrupted => Exit::Interrupted,
         ProofError::Choice(error) => choice_exit(error),
         ProofError::Dns01(error) => dns01_exit(error),
         ProofError::Persisted(PersistProofError::Answer(error)) => answer_exit(error),
@@ -396,6 +421,7 @@ mod tests {
             Exit::State,
             Exit::LeftBehind,
             Exit::HookFailed,
+            Exit::WouldChange,
             Exit::Interrupted,
         ] {
             let number = format!("  {:<3} ", exit as u8);

@@ -1,5 +1,6 @@
 //! `acmite issue`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,9 @@ use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
 use super::publishing::PublishArgs;
 use super::registration::RegistrationArgs;
-use super::setup::{CaArgs, DnsArgs, absolute, moment, on_signals, open_state};
+use super::setup::{CaArgs, DnsArgs, Opened, absolute, moment, on_signals, open_state};
 use crate::acme::AcmeClient;
-use crate::flow::{self, Event, HookRound, IssueRequest, Issued, Session, Standing};
+use crate::flow::{self, Event, HookRound, IssueRequest, Issued, Standing};
 use crate::name::CertName;
 use crate::pki::KeyType;
 use crate::secure_file::{FileLock, LockError};
@@ -40,12 +41,19 @@ use crate::store::renewal::{ChallengeRecord, DnsRecord, FormatVersion, Renewal};
 pub(super) struct Args {
     /// A name of the certificate, `*.NAME` for all names one level below, or an IP address; may be repeated or separated
     /// by commas
-    #[arg(short, long = "domain", value_name = "NAME", required = true, value_delimiter = ',')]
+    #[arg(
+        short,
+        long = "domain",
+        value_name = "NAME",
+        required = true,
+        value_delimiter = ',',
+        help_heading = "Certificate"
+    )]
     domains: Vec<CertName>,
     #[command(flatten)]
     ca: CaArgs,
     /// The certificate's name in the state folder [default: the first name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Certificate")]
     cert_name: Option<String>,
     #[command(flatten)]
     registration: RegistrationArgs,
@@ -58,19 +66,19 @@ pub(super) struct Args {
     #[command(flatten)]
     publishing: PublishArgs,
     /// Type of the certificate's key: p256, p384, rsa2048, rsa3072 or rsa4096
-    #[arg(long, value_name = "TYPE", default_value = "p256")]
+    #[arg(long, value_name = "TYPE", default_value = "p256", help_heading = "Certificate")]
     key_type: KeyType,
     /// Keep the key of the certificate that is replaced, here and at each renewal
-    #[arg(long)]
+    #[arg(long, help_heading = "Certificate")]
     reuse_key: bool,
     /// One of the profiles that the CA offers
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Certificate")]
     profile: Option<String>,
     /// End of this certificate's validity, where the CA takes one, as 2027-01-31T00:00:00Z; renewals have the CA's own
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = moment, help_heading = "Certificate")]
     not_after: Option<OffsetDateTime>,
     /// Take the chain with an issuer of this common name, where the CA offers several
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Certificate")]
     preferred_chain: Option<String>,
     #[command(flatten)]
     hooks: HookArgs,
@@ -86,25 +94,22 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     request.order.not_after = args.not_after.and_then(|end| end.format(&Rfc3339).ok());
     let providers = Providers::new(&state, &args.providers)?;
     providers.open_all()?;
-    let dns = args.dns.open()?;
-    let cancel = on_signals(printer)?;
+    let opened = Opened::new(state, &args.dns, Arc::new(providers), on_signals(printer)?)?;
+    let (state, cancel) = (&opened.state, &opened.cancel);
     let observe = |event: Event| printer.event(&event);
-    let session = Session {
-        state: &state,
-        dns: &dns,
-        resolvers: &args.dns.resolvers,
-        providers: &providers,
-        observe: &observe,
-        cancel: cancel.clone(),
-    };
-    let _lock = lock(&state, &certificate, &observe).await?;
+    let session = opened.session(&observe);
+    let _lock = lock(state, &certificate, &observe).await?;
     // What a crashed run left would be in the way of nobody but should not stay longer than that.
+    state.tidy();
     flow::remove_leftovers(&session).await?;
-    let round = HookRound::new(&state);
+    let round = HookRound::new(state);
     let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
     round.before(&certificate, &names, &renewal.hooks, &observe).await;
     let issuing = async {
-        let client = AcmeClient::connect(&request.server, args.ca.http()?).await?;
+        let client = tokio::select! {
+            client = AcmeClient::connect(&request.server, args.ca.http()?) => client?,
+            () = cancel.requested() => return Err(Failure::new(Exit::Interrupted, "interrupted; nothing was begun")),
+        };
         Ok(flow::issue(&session, &client, &setup, &request).await?)
     };
     let issued = issuing.await.map_err(|failure: Failure| stopped(failure, cancel.is_requested()));
@@ -190,6 +195,7 @@ fn dns(args: &Args) -> DnsRecord {
     DnsRecord {
         plugins: args.providers.plugins.iter().map(ToString::to_string).collect(),
         credentials: args.providers.credentials.as_deref().map(absolute),
+        credentials_by_plugin: BTreeMap::new(),
         resolvers: args.dns.resolvers.iter().map(ToString::to_string).collect(),
         zone: args.dns.zone.clone(),
         propagation_check: args.publishing.propagation_check.to_string(),

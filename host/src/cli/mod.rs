@@ -16,6 +16,10 @@ pub mod publishing;
 
 mod hook_args;
 
+mod described;
+
+mod configured;
+
 mod issue;
 
 mod view;
@@ -23,6 +27,12 @@ mod view;
 mod renew_report;
 
 mod renew;
+
+mod apply_report;
+
+mod apply;
+
+mod run;
 
 mod list;
 
@@ -38,11 +48,23 @@ mod persist;
 
 mod account;
 
+mod import;
+
 mod cleanup;
+
+mod hook;
+
+mod doctor;
 
 mod verify;
 
 mod plugin;
+
+mod completions;
+
+mod man;
+
+mod debug_bundle;
 
 pub mod logging;
 
@@ -68,6 +90,7 @@ pub struct Cli {
 
 /// What every command takes.
 #[derive(Args)]
+#[command(next_help_heading = "State and output")]
 pub struct Global {
     /// Folder of everything acmite keeps [default: /var/lib/acmite for root, else the user's XDG state folder]
     #[arg(long, global = true, value_name = "DIR", env = "ACMITE_STATE_DIR")]
@@ -84,8 +107,8 @@ pub struct Global {
     /// Whether to draw a live timeline
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub progress: Progress,
-    /// Append the log to this file, whatever -v and -q say
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Append the log to this file, whatever -v and -q say; it is rotated when it has grown
+    #[arg(long, global = true, value_name = "FILE", env = "ACMITE_LOG_FILE")]
     pub log_file: Option<std::path::PathBuf>,
 }
 
@@ -107,17 +130,26 @@ enum Command {
     #[command(subcommand)]
     Account(account::Command),
     Renew(renew::Args),
+    Apply(apply::Args),
+    Run(run::Args),
     List(list::Args),
     Show(show::Args),
     Revoke(revoke::Args),
     Delete(delete::Args),
     #[command(subcommand)]
     Timer(timer::Command),
+    #[command(subcommand)]
+    Import(Box<import::Command>),
     Cleanup(cleanup::Args),
+    Hook(hook::Args),
+    Doctor(Box<doctor::Args>),
     Verify(verify::Args),
     #[command(subcommand)]
     Plugin(plugin::Command),
     Lab(lab::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+    DebugBundle(debug_bundle::Args),
 }
 
 impl Cli {
@@ -134,15 +166,23 @@ impl Cli {
             Command::Persist(args) => persist::run(*args, &self.global, &printer).await,
             Command::Account(command) => account::run(command, &self.global, &printer).await,
             Command::Renew(args) => renew::run(args, &self.global, &printer).await,
+            Command::Apply(args) => apply::run(args, &self.global, &printer).await,
+            Command::Run(args) => run::run(args, &self.global, &printer).await,
             Command::List(args) => list::run(&args, &self.global, &printer),
             Command::Show(args) => show::run(&args, &self.global, &printer),
             Command::Revoke(args) => revoke::run(args, &self.global, &printer).await,
             Command::Delete(args) => delete::run(&args, &self.global, &printer),
             Command::Timer(command) => timer::run(&command, &self.global, &printer),
+            Command::Import(command) => import::run(*command, &self.global, &printer),
             Command::Cleanup(args) => cleanup::run(args, &self.global, &printer).await,
+            Command::Hook(args) => hook::run(args, &self.global, &printer).await,
+            Command::Doctor(args) => doctor::run(*args, &self.global, &printer).await,
             Command::Verify(args) => verify::run(&args, &printer),
             Command::Plugin(command) => plugin::run(command, &self.global, &printer).await,
             Command::Lab(args) => lab::run(args, &printer).await,
+            Command::Completions(args) => completions::run(&args, &printer),
+            Command::Man(args) => man::run(&args, &printer),
+            Command::DebugBundle(args) => debug_bundle::run(&args, &self.global, &printer),
         };
         match done {
             Ok(exit) => exit,
@@ -151,5 +191,35 @@ impl Cli {
                 failure.exit
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn without_example(command: &mut clap::Command, path: &str) -> Vec<String> {
+        let name = format!("{path} {}", command.get_name());
+        let name = name.trim_start();
+        if command.has_subcommands() {
+            return command.get_subcommands_mut().flat_map(|inner| without_example(inner, name)).collect();
+        }
+        let help = command.render_long_help().to_string();
+        let has_example = help.contains("Example") && help.lines().any(|line| line.contains(name));
+        if has_example { Vec::new() } else { vec![name.to_owned()] }
+    }
+
+    #[test]
+    fn the_help_of_every_command_shows_an_example() {
+        let mut cli = Cli::command();
+        assert!(cli.get_subcommands().count() > 15);
+        assert_eq!(without_example(&mut cli, ""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
     }
 }

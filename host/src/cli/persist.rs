@@ -11,9 +11,9 @@ use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
 use super::publishing::PublishArgs;
 use super::registration::RegistrationArgs;
-use super::setup::{CaArgs, DnsArgs, moment, on_signals, open_state};
+use super::setup::{CaArgs, DnsArgs, Opened, moment, on_signals, open_state};
 use crate::acme::AcmeClient;
-use crate::flow::{self, Event, PersistRecord, PersistRequest, Session};
+use crate::flow::{self, Event, PersistRecord, PersistRequest};
 use crate::name::CertName;
 
 /// Publish records that stay and prove names from now on (dns-persist-01), so that renewals touch no DNS.
@@ -53,16 +53,9 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
         return Err(Failure::new(Exit::Usage, "no provider is named; give --dns-plugin"));
     }
     providers.open_all()?;
-    let dns = args.dns.open()?;
+    let opened = Opened::new(state, &args.dns, Arc::new(providers), on_signals(printer)?)?;
     let observe = |event: Event| printer.event(&event);
-    let session = Session {
-        state: &state,
-        dns: &dns,
-        resolvers: &args.dns.resolvers,
-        providers: &providers,
-        observe: &observe,
-        cancel: on_signals(printer)?,
-    };
+    let session = opened.session(&observe);
     let client = AcmeClient::connect(&args.ca.directory()?, args.ca.http()?).await?;
     let account = flow::open_account(&session, &client, &setup, &args.ca.directory()?).await?;
     let until = args.until.map(OffsetDateTime::unix_timestamp);

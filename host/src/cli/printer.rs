@@ -96,6 +96,11 @@ impl Printer {
         }
     }
 
+    /// Prints what is going to be a file, as it is.
+    pub fn file(&self, text: &str) {
+        io::stdout().lock().write_all(text.as_bytes()).unwrap_or_default();
+    }
+
     /// Shows why the command failed.
     pub fn failure(&self, failure: &Failure) {
         if self.mode == Mode::Json {

@@ -29,6 +29,7 @@ use crate::store::renewal::DnsRecord;
 
 /// Which provider publishes the records, and with which credential.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "DNS")]
 pub struct ProviderArgs {
     /// Publish DNS-01 records by this provider: ID, ID:INSTANCE or PATH.wasm; ZONE=ID for one zone and those below it;
     /// may be repeated
@@ -133,6 +134,8 @@ pub struct Providers {
     installed: PluginPins,
     rules: Vec<Rule>,
     credentials: Option<PathBuf>,
+    /// For a rule, as it is written.
+    own_credentials: BTreeMap<String, PathBuf>,
     environment: Arc<Vec<(OsString, OsString)>>,
     mocks: OriginOverrides,
     opened: Arc<Mutex<Opened>>,
@@ -154,6 +157,7 @@ impl Providers {
             installed: PluginPins::new(state),
             rules: args.plugins.clone(),
             credentials: args.credentials.as_deref().map(absolute),
+            own_credentials: BTreeMap::new(),
             environment: Arc::new(std::env::vars_os().collect()),
             mocks: mocks()?,
             opened: Arc::default(),
@@ -234,7 +238,8 @@ impl Providers {
 impl ProviderSource for Providers {
     fn for_zone(&self, zone: &DnsName) -> Result<Arc<Instance>, SourceError> {
         let rule = self.rule_for(zone).ok_or_else(|| OpenError::NoRule { zone: zone.clone() })?;
-        Ok(self.open(&rule.spec, self.credentials.as_deref())?)
+        let own = self.own_credentials.get(&rule.to_string()).or(self.credentials.as_ref());
+        Ok(self.open(&rule.spec, own.map(PathBuf::as_path))?)
     }
 
     fn for_entry(&self, entry: &Entry) -> Result<Arc<Instance>, SourceError> {
@@ -256,18 +261,27 @@ impl<'a> ProviderPool<'a> {
     pub fn new(state: &'a StateDir) -> Self {
         Self { state, shared: Mutex::default() }
     }
-}
 
-impl ProviderMaker for ProviderPool<'_> {
-    fn providers(&self, record: &DnsRecord) -> Result<Arc<dyn ProviderSource>, SourceError> {
-        let rules = record.plugins.iter().map(|text| text.parse::<Rule>()).collect::<Result<Vec<_>, _>>()?;
+    fn shared(&self) -> Result<Providers, SourceError> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let providers = match shared.as_ref() {
             Some(providers) => providers.clone(),
             None => Providers::new(self.state, &ProviderArgs::default()).map_err(|failure| failure.message)?,
         };
         *shared = Some(providers.clone());
-        Ok(Arc::new(Providers { rules, credentials: record.credentials.clone(), ..providers }))
+        Ok(providers)
+    }
+}
+
+impl ProviderMaker for ProviderPool<'_> {
+    fn providers(&self, record: &DnsRecord) -> Result<Arc<dyn ProviderSource>, SourceError> {
+        let rules = record.plugins.iter().map(|text| text.parse::<Rule>()).collect::<Result<Vec<_>, _>>()?;
+        let (credentials, own_credentials) = (record.credentials.clone(), record.credentials_by_plugin.clone());
+        Ok(Arc::new(Providers { rules, credentials, own_credentials, ..self.shared()? }))
+    }
+
+    fn journalled(&self) -> Result<Arc<dyn ProviderSource>, SourceError> {
+        Ok(Arc::new(self.shared()?))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::flow::Dns01Options;
 
 /// How to publish, and how to wait.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "DNS")]
 pub struct PublishArgs {
     /// How long to wait until the name servers show the records, as 90, 90s or 5m
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]

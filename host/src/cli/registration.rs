@@ -12,6 +12,7 @@ use crate::secure_file::read_private;
 
 /// An account, and what it is made with.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Account")]
 pub struct RegistrationArgs {
     /// Which of several accounts at the CA, by a name of your choice [default: the one without a name]
     #[arg(long, value_name = "NAME", value_parser = account_name)]
@@ -59,7 +60,7 @@ pub fn account_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn mac_key(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub(super) fn mac_key(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let text = read_private(file).map_err(|error| Failure::of(Exit::Configuration, &error))?;
     let trimmed = text.trim_ascii();
     let unpadded = trimmed.iter().position(|byte| *byte == b'=').map_or(trimmed, |end| &trimmed[..end]);

@@ -11,9 +11,9 @@ use super::Global;
 use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::providers::ProviderPool;
-use super::renew_report::{hooks, json, text};
+use super::renew_report::{exit, json, text};
 use super::setup::{DnsArgs, absolute, on_signals, open_state, staging_of};
-use crate::flow::{self, Cancel, Choice, Event, Outcome, RenewOptions, RenewReport, RenewRun};
+use crate::flow::{self, Cancel, Choice, Event, RenewOptions, RenewRun};
 use crate::store::renewal;
 
 /// Renew the certificates that are due, and nothing else.
@@ -69,7 +69,8 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     };
     let report = flow::renew(&run, &names).await;
     printer.result(&text(&report), &json(&report));
-    Ok(if cancel.is_requested() { Exit::Interrupted } else { exit(&report) })
+    let outcomes = report.outcomes.iter().map(|(_, outcome)| outcome);
+    Ok(if cancel.is_requested() { Exit::Interrupted } else { exit(outcomes, report.failed_post_hooks) })
 }
 
 fn chosen(args: &Args, known: &[String]) -> Result<Vec<String>, Failure> {
@@ -116,13 +117,4 @@ async fn delayed(cancel: &Cancel, printer: &Printer) -> Result<bool, Failure> {
         () = tokio::time::sleep(Duration::from_secs(seconds.into())) => true,
         () = cancel.requested() => false,
     })
-}
-
-fn exit(report: &RenewReport) -> Exit {
-    let failed = report.outcomes.iter().find_map(|(_, outcome)| match outcome {
-        Outcome::Failed(error) => Some(Failure::from(error.as_ref()).exit),
-        _ => None,
-    });
-    let hook_failed = report.failed_post_hooks > 0 || report.outcomes.iter().any(|(_, outcome)| hooks(outcome) > 0);
-    failed.unwrap_or(if hook_failed { Exit::HookFailed } else { Exit::Done })
 }

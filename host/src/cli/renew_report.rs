@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::view::moment;
 use crate::flow::{Outcome, RenewReport};
 use crate::store::renewal_state::HoldBy;
@@ -15,7 +15,7 @@ pub(super) fn text(report: &RenewReport) -> String {
     lines.join("\n")
 }
 
-fn line(name: &str, outcome: &Outcome) -> String {
+pub(super) fn line(name: &str, outcome: &Outcome) -> String {
     let hooks = match hooks(outcome) {
         0 => String::new(),
         count => format!("; {count} deploy hooks failed and are run again next time"),
@@ -55,7 +55,7 @@ pub(super) fn json(report: &RenewReport) -> Value {
     })
 }
 
-fn outcome_json(outcome: &Outcome) -> Value {
+pub(super) fn outcome_json(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Renewed { leaf, failed_hooks } => {
             json!({"result": "renewed", "not_after": moment(leaf.not_after), "failed_hooks": failed_hooks})
@@ -73,8 +73,18 @@ fn outcome_json(outcome: &Outcome) -> Value {
     }
 }
 
+/// How a run ended that had these outcomes.
+pub(super) fn exit<'a>(outcomes: impl Iterator<Item = &'a Outcome> + Clone, failed_post_hooks: usize) -> Exit {
+    let failed = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Failed(error) => Some(Failure::from(error.as_ref()).exit),
+        _ => None,
+    });
+    let hook_failed = failed_post_hooks > 0 || outcomes.clone().any(|outcome| hooks(outcome) > 0);
+    failed.unwrap_or(if hook_failed { Exit::HookFailed } else { Exit::Done })
+}
+
 /// How many hooks of a certificate failed.
-pub(super) fn hooks(outcome: &Outcome) -> usize {
+fn hooks(outcome: &Outcome) -> usize {
     match outcome {
         Outcome::Renewed { failed_hooks, .. } | Outcome::Deployed { failed_hooks } => *failed_hooks,
         _ => 0,

@@ -1,6 +1,7 @@
 //! What commands share: the state folder, resolvers, signals, the CA's directory.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,12 +14,13 @@ use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use crate::acme::HttpOptions;
 use crate::dns::{Dns, DnsOptions, Resolver};
-use crate::flow::{Cancel, cancellation};
+use crate::flow::{Cancel, Event, ProviderSource, Session, cancellation};
 use crate::name::DnsName;
 use crate::store::StateDir;
 
 /// Whom to ask about DNS.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "DNS")]
 pub struct DnsArgs {
     /// Ask this resolver instead of the system's: ADDR, ADDR:PORT, tls://HOST or https://HOST/PATH; may be repeated
     #[arg(long = "dns-resolver", value_name = "RESOLVER")]
@@ -35,8 +37,44 @@ impl DnsArgs {
     }
 }
 
+/// What a command works with, opened as its options say.
+pub struct Opened {
+    /// Where everything is kept.
+    pub state: StateDir,
+    /// The wish to stop.
+    pub cancel: Cancel,
+    dns: Dns,
+    resolvers: Vec<Resolver>,
+    providers: Arc<dyn ProviderSource>,
+}
+
+impl Opened {
+    /// With the resolvers that are named.
+    pub fn new(
+        state: StateDir,
+        dns: &DnsArgs,
+        providers: Arc<dyn ProviderSource>,
+        cancel: Cancel,
+    ) -> Result<Self, Failure> {
+        Ok(Self { state, cancel, dns: dns.open()?, resolvers: dns.resolvers.clone(), providers })
+    }
+
+    /// For flows, which tell `observe` what happens.
+    pub fn session<'a>(&'a self, observe: &'a (dyn Fn(Event) + Send + Sync)) -> Session<'a> {
+        Session {
+            state: &self.state,
+            dns: &self.dns,
+            resolvers: &self.resolvers,
+            providers: self.providers.as_ref(),
+            observe,
+            cancel: self.cancel.clone(),
+        }
+    }
+}
+
 /// Which CA.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "CA")]
 pub struct CaArgs {
     /// The CA's directory URL, or letsencrypt, letsencrypt-staging, zerossl, google, sslcom or actalis
     #[arg(long, value_name = "URL", default_value = "letsencrypt", value_parser = server)]
@@ -102,7 +140,7 @@ pub fn server(text: &str) -> Result<Url, String> {
     }
 }
 
-fn ca_names() -> String {
+pub(super) fn ca_names() -> String {
     CAS.map(|(name, ..)| name).join(", ")
 }
 
@@ -127,14 +165,32 @@ pub fn staging_of(server: &Url) -> Option<Url> {
 
 /// Opens the state folder that was named, or the default one.
 pub fn open_state(global: &Global) -> Result<StateDir, Failure> {
-    let is_root = rustix::process::geteuid().is_root();
-    let default = || StateDir::default_path(is_root, &|name| std::env::var_os(name));
-    let path = global.state_dir.clone().unwrap_or_else(default);
+    open_state_or(global, None)
+}
+
+/// The same, where a file may name one too; what is named on the command line or in the environment wins.
+pub fn open_state_or(global: &Global, in_file: Option<&Path>) -> Result<StateDir, Failure> {
+    let path = global.state_dir.as_deref().or(in_file).map(Path::to_owned).unwrap_or_else(default_state_path);
     Ok(StateDir::open(&path)?)
 }
 
+/// The state folder that was named, or the default one.
+pub fn state_path(global: &Global) -> PathBuf {
+    global.state_dir.clone().unwrap_or_else(default_state_path)
+}
+
+/// The state folder where none is named.
+pub fn default_state_path() -> PathBuf {
+    StateDir::default_path(is_root(), &|name| std::env::var_os(name))
+}
+
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// The wish to stop that SIGINT and SIGTERM express; the second one ends the process at once.
-pub fn on_signals(printer: &std::sync::Arc<Printer>) -> Result<Cancel, Failure> {
+pub fn on_signals(printer: &Arc<Printer>) -> Result<Cancel, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let failed = |error| Failure::new(Exit::Failed, format!("could not listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -1,3 +1,11 @@
-//! Checked values out of files and the environment.
+//! What users write: `acmite.toml`, and values out of files and the environment.
 
 pub mod credentials;
+
+pub mod file;
+
+pub mod text;
+
+pub mod moving;
+
+pub use text::{ConfigError, ConfigText};

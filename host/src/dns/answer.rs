@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RData};
@@ -51,6 +51,11 @@ pub enum Answer {
     },
     /// REFUSED, SERVFAIL and the like.
     Failed {
+        /// As DNS tools write it.
+        rcode: String,
+    },
+    /// A resolver has the values and withholds them, as their DNSSEC signatures do not hold.
+    Bogus {
         /// As DNS tools write it.
         rcode: String,
     },
@@ -120,6 +125,20 @@ fn negative_ttl(message: &Message) -> Option<u32> {
         RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
         _ => None,
     })
+}
+
+/// For how long a resolver may give the same answer again, in seconds.
+pub(super) fn kept_for(message: &Message) -> u32 {
+    negative_ttl(message).or_else(|| message.answers.iter().map(|record| record.ttl).min()).unwrap_or_default()
+}
+
+/// The address that a record holds.
+pub(super) fn ip(data: &RData) -> Option<IpAddr> {
+    match data {
+        RData::A(a) => Some(a.0.into()),
+        RData::AAAA(a) => Some(a.0.into()),
+        _ => None,
+    }
 }
 
 /// The serial number of an SOA answer.
@@ -211,6 +230,7 @@ impl fmt::Display for Answer {
             Self::Values { rcode, values, .. } => write!(f, "{rcode}, {}", shortened(values)),
             Self::NotAuthoritative { rcode } => write!(f, "{rcode}, but not authoritative for the zone"),
             Self::Failed { rcode } => f.write_str(rcode),
+            Self::Bogus { rcode } => write!(f, "{rcode}, but the values when told not to check signatures"),
             Self::NoAnswer(error) => error.fmt(f),
         }
     }

@@ -85,6 +85,20 @@ pub enum PropagationEvent {
         /// Which.
         servers: Vec<NameServer>,
     },
+    /// A resolver found the DNSSEC signatures of all values to hold.
+    Validated {
+        /// Which.
+        server: Server,
+    },
+    /// A resolver finds DNSSEC signatures that do not hold; said once of each.
+    Bogus {
+        /// Which.
+        server: Server,
+        /// The name that was asked for.
+        name: DnsName,
+        /// What came.
+        answer: Answer,
+    },
     /// No name server can be asked from here, so resolvers are.
     Fallback {
         /// The zone.
@@ -122,6 +136,21 @@ pub enum PropagationError {
         /// One for each server.
         laggards: Vec<Laggard>,
     },
+    /// The name servers show the values, and their signatures do not hold.
+    #[error(
+        "the name servers of {apex} show every value, but after {} their DNSSEC signatures still do not hold: {}; a CA \
+         that validates would refuse them: sign the zone anew, or look at the DS records in its parent zone",
+        seconds(.waited),
+        listed(.laggards)
+    )]
+    Bogus {
+        /// The zone.
+        apex: DnsName,
+        /// How long.
+        waited: Duration,
+        /// One for each resolver that finds it so.
+        laggards: Vec<Laggard>,
+    },
     /// Nobody who was asked is of use.
     #[error(
         "nobody can say whether the values are there: {}; name another resolver with --dns-resolver",
@@ -138,7 +167,8 @@ pub enum PropagationError {
 impl PropagationError {
     /// With servers that were asked earlier.
     pub(super) fn with(mut self, earlier: Vec<Laggard>) -> Self {
-        let (Self::Lagging { laggards, .. } | Self::Unanswered { laggards, .. }) = &mut self;
+        let (Self::Lagging { laggards, .. } | Self::Bogus { laggards, .. } | Self::Unanswered { laggards, .. }) =
+            &mut self;
         laggards.extend(earlier);
         self
     }
@@ -158,6 +188,10 @@ impl fmt::Display for PropagationEvent {
             }
             Self::Unroutable { servers } => {
                 write!(f, "not asked, as this machine has no route to them: {}", joined(servers))
+            }
+            Self::Validated { server } => write!(f, "{server} finds the DNSSEC signatures of all values to hold"),
+            Self::Bogus { server, name, answer } => {
+                write!(f, "{server} finds DNSSEC signatures that do not hold at {name}: {answer}")
             }
             Self::Fallback { apex, resolvers } => {
                 let resolvers = joined(resolvers);

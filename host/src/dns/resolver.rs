@@ -132,10 +132,16 @@ impl Encrypted {
         Ok(Self { https, tls: Arc::new(tls) })
     }
 
-    pub(super) async fn ask(&self, resolver: &Resolver, name: &DnsName, kind: RecordType) -> Result<Message, AskError> {
-        let question = question(name, kind, Recursion::Desired)?;
+    pub(super) async fn ask(
+        &self,
+        resolver: &Resolver,
+        name: &DnsName,
+        kind: RecordType,
+        recursion: Recursion,
+    ) -> Result<Message, AskError> {
+        let question = question(name, kind, recursion)?;
         let answer = match resolver {
-            Resolver::Plain(address) => return ask(*address, name, kind, Recursion::Desired).await,
+            Resolver::Plain(address) => return ask(*address, name, kind, recursion).await,
             Resolver::Https(url) => self.over_https(url, &question).await,
             Resolver::Tls { host, port } => {
                 let answer = timeout(TCP_TIMEOUT, self.over_tls(host, *port, &question)).await;

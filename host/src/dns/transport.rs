@@ -18,6 +18,10 @@ use crate::name::DnsName;
 pub enum Recursion {
     /// Find it out elsewhere: the question for a resolver.
     Desired,
+    /// The same, with the signatures (the DO bit of RFC 3225), so that a resolver that validates does.
+    Validated,
+    /// The same, and hand it over even if its DNSSEC signatures do not hold (the CD bit, RFC 4035 section 3.2.2).
+    Unchecked,
     /// Say what it knows itself: the question for an authoritative server.
     None,
 }
@@ -59,10 +63,14 @@ pub async fn ask(
 pub(super) fn question(name: &DnsName, kind: RecordType, recursion: Recursion) -> Result<Message, AskError> {
     let owner = Name::from_ascii(format!("{name}.")).map_err(|_| AskError::Unaskable { name: name.clone() })?;
     let mut message = Message::query();
-    message.metadata.recursion_desired = recursion == Recursion::Desired;
+    message.metadata.recursion_desired = recursion != Recursion::None;
+    // That the answer may say whether it was validated: RFC 6840 section 5.7.
+    message.metadata.authentic_data = recursion == Recursion::Desired;
+    message.metadata.checking_disabled = recursion == Recursion::Unchecked;
     message.add_query(Query::query(owner, kind));
     let mut edns = Edns::new();
     edns.set_max_payload(EDNS_PAYLOAD_BYTES);
+    edns.set_dnssec_ok(recursion == Recursion::Validated);
     message.set_edns(edns);
     Ok(message)
 }

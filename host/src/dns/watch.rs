@@ -3,7 +3,8 @@
 //! A server that answers with authority and lacks a value blocks: a CA may ask just that one. A server that is silent,
 //! unreachable, answers without authority, or fails (REFUSED, SERVFAIL) does not: a CA's resolver goes on to the next
 //! server. It is warned of, and at least one server must show the values. Where no server is of use at all, port 53 is
-//! likely blocked or intercepted here, and the resolvers are asked.
+//! likely blocked or intercepted here, and the resolvers are asked. What the servers of a signed zone show is looked at
+//! once more through a resolver that validates.
 
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ impl Dns {
             let servers: Vec<Server> = zone.servers.iter().cloned().map(Server::Authoritative).collect();
             match watch.until_settled(&servers).await {
                 Err(PropagationError::Unanswered { laggards, .. }) => useless = laggards,
+                Ok(()) if zone.is_signed => return watch.validated().await,
                 outcome => return outcome,
             }
         }
@@ -68,13 +70,13 @@ impl Dns {
     }
 }
 
-struct Watch<'a> {
-    dns: &'a Dns,
-    apex: &'a DnsName,
-    expected: &'a Expectation,
-    begun: Instant,
-    until: Instant,
-    observe: &'a (dyn Fn(PropagationEvent) + Sync),
+pub(super) struct Watch<'a> {
+    pub(super) dns: &'a Dns,
+    pub(super) apex: &'a DnsName,
+    pub(super) expected: &'a Expectation,
+    pub(super) begun: Instant,
+    pub(super) until: Instant,
+    pub(super) observe: &'a (dyn Fn(PropagationEvent) + Sync),
 }
 
 impl Watch<'_> {

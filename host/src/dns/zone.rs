@@ -12,7 +12,7 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::{RData, RecordType};
 use tokio::sync::Semaphore;
 
-use super::answer::{Answer, NameServer, is_answer, rcode, read_name};
+use super::answer::{Answer, NameServer, ip, is_answer, rcode, read_name};
 use super::memo::{Memo, lock};
 use super::resolver::{DNS_PORT, Encrypted, Resolver, ResolverError, of_the_system};
 use super::transport::{AskError, Recursion, ask, has_route};
@@ -49,6 +49,8 @@ pub(super) struct Inner {
     /// Resolvers that were asked about a challenge's name before its values were published.
     pub(super) asked_before: Mutex<BTreeSet<Resolver>>,
     pub(super) families_said: Mutex<BTreeSet<bool>>,
+    /// Resolvers that said of an answer that its DNSSEC signatures hold.
+    pub(super) validating: Mutex<BTreeSet<Resolver>>,
 }
 
 /// The zone a name is in, and the name that a CNAME of its own leads to.
@@ -65,6 +67,8 @@ pub struct Zone {
     pub apex: DnsName,
     pub(super) servers: Vec<NameServer>,
     pub(super) unroutable: Vec<NameServer>,
+    /// Whether a resolver found the zone signed, and the signatures to hold.
+    pub(super) is_signed: bool,
 }
 
 impl Zone {
@@ -97,6 +101,7 @@ impl Dns {
             unreached: Mutex::default(),
             asked_before: Mutex::default(),
             families_said: Mutex::default(),
+            validating: Mutex::default(),
         })))
     }
 
@@ -123,10 +128,21 @@ impl Dns {
         name: &DnsName,
         kind: RecordType,
     ) -> Result<Message, AskError> {
+        self.ask_resolver_as(resolver, name, kind, Recursion::Desired).await
+    }
+
+    /// The same with another wish for the answer.
+    pub(super) async fn ask_resolver_as(
+        &self,
+        resolver: &Resolver,
+        name: &DnsName,
+        kind: RecordType,
+        recursion: Recursion,
+    ) -> Result<Message, AskError> {
         let _turn = self.turn().await;
         match (resolver, &self.0.encrypted) {
-            (Resolver::Plain(address), _) => ask(*address, name, kind, Recursion::Desired).await,
-            (_, Some(encrypted)) => encrypted.ask(resolver, name, kind).await,
+            (Resolver::Plain(address), _) => ask(*address, name, kind, recursion).await,
+            (_, Some(encrypted)) => encrypted.ask(resolver, name, kind, recursion).await,
             (_, None) => unreachable!("an encrypted resolver has a client from new()"),
         }
     }
@@ -142,7 +158,12 @@ impl Dns {
         let search = async {
             let asks = self.0.resolvers.iter().map(|resolver| async move {
                 match self.ask_resolver(resolver, name, kind).await {
-                    Ok(message) if is_answer(&message) => Ok(Arc::new(message)),
+                    Ok(message) if is_answer(&message) => {
+                        if message.metadata.authentic_data {
+                            lock(&self.0.validating).insert(resolver.clone());
+                        }
+                        Ok(Arc::new(message))
+                    }
                     Ok(message) => Err(Answer::Failed { rcode: rcode(message.metadata.response_code) }),
                     Err(error) => Err(Answer::NoAnswer(error)),
                 }
@@ -154,9 +175,9 @@ impl Dns {
 
     /// The zone whose apex is known, with its servers; `referral` helps where no resolver knows them.
     pub(super) async fn zone_at(&self, apex: DnsName, referral: Option<&Message>) -> Zone {
-        let mut hosts = match self.resolve(&apex, RecordType::NS).await {
-            Ok(answer) => hosts(&answer.answers),
-            Err(_) => BTreeSet::new(),
+        let (mut hosts, is_signed) = match self.resolve(&apex, RecordType::NS).await {
+            Ok(answer) => (hosts(&answer.answers), answer.metadata.authentic_data),
+            Err(_) => (BTreeSet::new(), false),
         };
         if let (true, Some(referral)) = (hosts.is_empty(), referral) {
             hosts = self::hosts(&referral.authorities);
@@ -166,7 +187,7 @@ impl Dns {
         let all = all.into_iter().map(|(address, host)| NameServer { host, address });
         let (servers, unroutable) = all.partition(|server| has_route(server.address));
         lock(&self.0.known).insert(apex.clone());
-        Zone { apex, servers, unroutable }
+        Zone { apex, servers, unroutable, is_signed }
     }
 
     async fn addresses(&self, host: &DnsName, referral: Option<&Message>) -> Vec<(SocketAddr, DnsName)> {
@@ -229,14 +250,6 @@ fn hosts(records: &[hickory_proto::rr::Record]) -> BTreeSet<DnsName> {
         _ => None,
     });
     hosts.collect()
-}
-
-fn ip(data: &RData) -> Option<IpAddr> {
-    match data {
-        RData::A(a) => Some(a.0.into()),
-        RData::AAAA(a) => Some(a.0.into()),
-        _ => None,
-    }
 }
 
 /// Why the place for a value was not found.

@@ -13,7 +13,7 @@ use crate::acme::{
 use crate::store::account::{AccountError, AccountStore};
 
 /// What an account is made with, if there is none.
-#[derive(Debug, Default)]
+#[derive(Clone, Default)]
 pub struct AccountSetup {
     /// Which of several at the CA.
     pub name: Option<String>,
@@ -23,6 +23,13 @@ pub struct AccountSetup {
     pub agree_tos: bool,
     /// The binding some CAs ask for: key id and MAC key.
     pub eab: Option<(String, zeroize::Zeroizing<Vec<u8>>)>,
+}
+
+impl std::fmt::Debug for AccountSetup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kid = self.eab.as_ref().map(|(kid, _)| kid);
+        f.debug_struct("AccountSetup").field("name", &self.name).field("eab", &kid).finish_non_exhaustive()
+    }
 }
 
 /// The account at the CA; made, if there is none.

@@ -22,6 +22,13 @@ impl FromStr for Target {
 
     /// `PATH [owner=USER] [group=GROUP] [mode=0640]`, words quoted as in a shell.
     fn from_str(text: &str) -> Result<Self, DeployError> {
+        Self::read(text, |_, _| false)
+    }
+}
+
+impl Target {
+    /// The same with words `KEY=VALUE` that `other` takes.
+    pub(super) fn read(text: &str, mut other: impl FnMut(&str, &str) -> bool) -> Result<Self, DeployError> {
         let malformed = || DeployError::Malformed { text: text.to_owned() };
         let mut words = shlex::split(text).ok_or_else(malformed)?.into_iter();
         let path = words.next().map(PathBuf::from).filter(|path| path.is_absolute()).ok_or_else(malformed)?;
@@ -31,6 +38,7 @@ impl FromStr for Target {
                 Some(("owner", user)) => target.owner.uid = Some(id_of(user, "/etc/passwd")?),
                 Some(("group", group)) => target.owner.gid = Some(id_of(group, "/etc/group")?),
                 Some(("mode", mode)) => target.mode = u32::from_str_radix(mode, 8).map_err(|_| malformed())?,
+                Some((key, value)) if other(key, value) => {}
                 _ => return Err(malformed()),
             }
         }
@@ -65,7 +73,16 @@ impl Target {
         let mut both = Zeroizing::new(Vec::with_capacity(key.len() + chain.len()));
         both.extend_from_slice(&key);
         both.extend_from_slice(&chain);
-        self.write(&self.path, &both, self.mode)
+        self.write_file(&both)
+    }
+
+    /// Writes the one file.
+    pub(super) fn write_file(&self, bytes: &[u8]) -> Result<(), DeployError> {
+        self.write(&self.path, bytes, self.mode)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), DeployError> {
@@ -76,7 +93,7 @@ impl Target {
 const CHAIN_MODE: u32 = 0o444;
 
 /// Chain and key of one version, though the link may be swapped meanwhile.
-fn pair(live: &Path) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), DeployError> {
+pub(super) fn pair(live: &Path) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), DeployError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| DeployError::Unreadable { path, source }
@@ -111,8 +128,19 @@ pub enum DeployError {
         /// What the system said.
         source: io::Error,
     },
-    /// The key cannot be read.
-    #[error("the certificate's key cannot be read")]
+    /// A PKCS#12 file without one.
+    #[error("a PKCS#12 file needs password-file=PATH, absolute and the owner's alone")]
+    NoPasswordFile,
+    /// No PKCS#12 file can be made.
+    #[error("{} cannot be made: {why}", path.display())]
+    Keystore {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
+    /// The key, or a password, cannot be read.
+    #[error("the certificate's key or the password cannot be read")]
     Key(#[from] SecureReadError),
     /// The copy cannot be written.
     #[error("the copy was not written")]

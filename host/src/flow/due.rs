@@ -59,6 +59,8 @@ pub enum Why {
     NearExpiry,
     /// The certificate is missing.
     Missing,
+    /// It is not as it is described.
+    Described,
     /// The user asked for it.
     Forced,
 }
@@ -70,6 +72,7 @@ impl fmt::Display for Why {
             Self::Lifetime => "little of its lifetime is left",
             Self::NearExpiry => "it expires soon",
             Self::Missing => "there is none yet",
+            Self::Described => "it is not as it is described",
             Self::Forced => "it was asked for",
         })
     }

@@ -15,7 +15,7 @@ use super::session::Session;
 use crate::acme::{AccountHandle, AcmeError, CertificateChain, Order, OrderStatus};
 use crate::name::CertName;
 use crate::pki::{self, CertificateKey, CertificateKeyError, CsrError, KeyType, Leaf, LeafError};
-use crate::store::certificate::{CertificateStore, StoreError};
+use crate::store::certificate::{CertificateStore, StoreError, key_id};
 use crate::store::renewal::{Renewal, RenewalError, RenewalStore};
 use crate::store::renewal_state::{OpenOrder, RenewalState, RenewalStateError};
 
@@ -37,10 +37,12 @@ pub(super) async fn finish(
 ) -> Result<Issued, FinishError> {
     let key_pem = key(session, request).await?;
     if let Keep::Live(_) = request.keep {
-        let key = CertificateStore::new(session.state, &request.certificate).save_pending_key(&key_pem)?;
+        let store = CertificateStore::new(session.state, &request.certificate);
+        let key = store.save_pending_key(&key_pem)?;
         let mut state = RenewalState::load(session.state, &request.certificate);
-        state.order = Some(open_order(order, request, key));
+        state.order = Some(open_order(order, request, key.clone()));
         state.save(session.state, &request.certificate)?;
+        store.discard_other_pending_keys(&key)?;
     }
     obtain(session, account, order, request, &key_pem).await
 }
@@ -52,7 +54,10 @@ pub(super) async fn resume(
     request: &IssueRequest,
 ) -> Result<Option<Issued>, FinishError> {
     let state = RenewalState::load(session.state, &request.certificate);
-    let Some(open) = state.order.filter(|open| is_wanted(open, request, OffsetDateTime::now_utc())) else {
+    let compromised = state.compromised_key;
+    let usable = |open: &OpenOrder| Some(&open.key) != compromised.as_ref();
+    let wanted = |open: &OpenOrder| usable(open) && is_wanted(open, request, OffsetDateTime::now_utc());
+    let Some(open) = state.order.filter(wanted) else {
         return Ok(None);
     };
     let store = CertificateStore::new(session.state, &request.certificate);
@@ -180,7 +185,13 @@ async fn key(session: &Session<'_>, request: &IssueRequest) -> Result<Zeroizing<
         true => CertificateStore::new(session.state, &request.certificate).current()?,
         false => None,
     };
+    let compromised = RenewalState::load(session.state, &request.certificate).compromised_key;
     match current {
+        Some(stored) if Some(key_id(&stored.key_pem)) == compromised => {
+            let message = "the certificate's key was given up as compromised; the new one is for a new key".to_owned();
+            session.tell(Event::Warning { message });
+            Ok(new_key(request.key_type).await?.to_pem())
+        }
         Some(stored) => pem_text(&stored.key_pem),
         None => Ok(new_key(request.key_type).await?.to_pem()),
     }

@@ -1,7 +1,8 @@
 //! Commands of the user's around a renewal, with certbot's variables beside acmite's own.
 //!
 //! An entry is a command with its arguments, quoted as in a shell and run without one; or `shell: COMMAND`,
-//! `reload: UNIT` (systemd), `copy: FOLDER [owner=] [group=] [mode=]`, `bundle: FILE [owner=] [group=] [mode=]`.
+//! `reload: UNIT` (systemd), `copy: FOLDER [owner=] [group=] [mode=]`, `bundle: FILE [owner=] [group=] [mode=]`,
+//! `pkcs12: FILE password-file= [alias=] [owner=] [group=] [mode=]`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::deployers::{DeployError, Target};
+use super::pkcs12::KeystoreTarget;
 use crate::store::renewal::Hooks;
 use crate::store::{HookKind, StateDir};
 
@@ -21,6 +23,7 @@ use crate::store::{HookKind, StateDir};
 #[derive(Clone, Debug)]
 pub struct HookContext {
     kind: HookKind,
+    certificate: String,
     live: Option<PathBuf>,
     variables: Vec<(&'static str, String)>,
 }
@@ -40,13 +43,13 @@ impl HookContext {
         if kind == HookKind::Deploy {
             variables.extend([("RENEWED_DOMAINS", domains), ("RENEWED_LINEAGE", folder)]);
         }
-        Self { kind, live: Some(live), variables }.of_state(state)
+        Self { kind, certificate: name.to_owned(), live: Some(live), variables }.of_state(state)
     }
 
     /// About a run that is over.
     pub fn run(state: &StateDir, renewed: &[String], failed: &[String]) -> Self {
         let variables = vec![("RENEWED_DOMAINS", renewed.join(" ")), ("FAILED_DOMAINS", failed.join(" "))];
-        Self { kind: HookKind::Post, live: None, variables }.of_state(state)
+        Self { kind: HookKind::Post, certificate: String::new(), live: None, variables }.of_state(state)
     }
 
     fn of_state(mut self, state: &StateDir) -> Self {
@@ -89,6 +92,10 @@ pub async fn run(entry: &str, context: &HookContext, limit: Duration) -> Result<
         Action::Command(words) => run_command(&words, context, limit).await,
         Action::Copy(target) => deploy(context, move |live| target.copy(live)).await,
         Action::Bundle(target) => deploy(context, move |live| target.bundle(live)).await,
+        Action::Keystore(target) => {
+            let name = context.certificate.clone();
+            deploy(context, move |live| target.write(live, &name)).await
+        }
     }
 }
 
@@ -99,6 +106,7 @@ enum Action {
     Command(Vec<String>),
     Copy(Target),
     Bundle(Target),
+    Keystore(KeystoreTarget),
 }
 
 impl Action {
@@ -111,6 +119,7 @@ impl Action {
             Some(("reload", unit)) => Ok(words(&["systemctl", "reload", "--", unit])),
             Some(("copy", target)) => Ok(Self::Copy(target.parse()?)),
             Some(("bundle", target)) => Ok(Self::Bundle(target.parse()?)),
+            Some(("pkcs12", target)) => Ok(Self::Keystore(target.parse()?)),
             _ => match shlex::split(entry) {
                 Some(words) if !words.is_empty() => Ok(Self::Command(words)),
                 Some(_) => Err(HookError::Empty),
@@ -229,7 +238,7 @@ pub enum HookError {
     #[error(transparent)]
     Deploy(#[from] DeployError),
     /// A deployer where no certificate is.
-    #[error("copy and bundle need a certificate; make it a deploy hook")]
+    #[error("copy, bundle and pkcs12 need a certificate; make it a deploy hook")]
     NotDeploy,
     /// The thread died.
     #[error("it was interrupted; it is run again next time")]

@@ -19,13 +19,31 @@ pub async fn issue(
     setup: &AccountSetup,
     request: &IssueRequest,
 ) -> Result<Issued, IssueError> {
-    let account = open_account(session, client, setup, &request.server).await?;
-    if let Some(issued) = finish::resume(session, &account, request).await? {
+    let account = stoppable(session, NOTHING, open_account(session, client, setup, &request.server)).await?;
+    if let Some(issued) = stoppable(session, AN_ORDER, finish::resume(session, &account, request)).await? {
         return Ok(issued);
     }
     let (account, order) = proven_order(session, client, setup, request, account).await?;
-    Ok(finish::finish(session, &account, &order, request).await?)
+    stoppable(session, AN_ORDER, finish::finish(session, &account, &order, request)).await
 }
+
+/// Work that may be dropped wherever it waits for the CA, as it may be killed there; says what that leaves.
+async fn stoppable<T, E>(
+    session: &Session<'_>,
+    left: &'static str,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, IssueError>
+where
+    IssueError: From<E>,
+{
+    tokio::select! {
+        done = work => Ok(done?),
+        () = session.cancel.requested() => Err(IssueError::Interrupted { left }),
+    }
+}
+
+const NOTHING: &str = "nothing is left behind";
+const AN_ORDER: &str = "the next run takes the order up where it stands";
 
 /// An order whose authorizations are all valid.
 async fn proven_order(
@@ -37,14 +55,8 @@ async fn proven_order(
 ) -> Result<(AccountHandle, Order), IssueError> {
     let mut again = true;
     loop {
-        let ordered = match new_order(client, &account, request).await {
-            Err(error) if is_unknown_account(&error) => {
-                account = register_again(session, client, setup, &request.server).await?;
-                new_order(client, &account, request).await
-            }
-            ordered => ordered,
-        };
-        let order = ordered.map_err(ca("take the order"))?;
+        let order;
+        (account, order) = stoppable(session, NOTHING, ordered(session, client, setup, request, account)).await?;
         let names = request.names.iter().map(ToString::to_string).collect();
         session.tell(Event::Order { url: order.url.clone(), names });
         match prove(session, &account, &order, &request.proof, &request.certificate).await {
@@ -56,6 +68,24 @@ async fn proven_order(
         }
         again = false;
     }
+}
+
+/// An order, of a new account where the CA has lost the old one.
+async fn ordered(
+    session: &Session<'_>,
+    client: &AcmeClient,
+    setup: &AccountSetup,
+    request: &IssueRequest,
+    mut account: AccountHandle,
+) -> Result<(AccountHandle, Order), IssueError> {
+    let ordered = match new_order(client, &account, request).await {
+        Err(error) if is_unknown_account(&error) => {
+            account = register_again(session, client, setup, &request.server).await?;
+            new_order(client, &account, request).await
+        }
+        ordered => ordered,
+    };
+    Ok((account, ordered.map_err(ca("take the order"))?))
 }
 
 /// Names the certificate that is replaced only where the CA takes part in renewal information and accepts it.
@@ -73,10 +103,12 @@ async fn new_order(client: &AcmeClient, account: &AccountHandle, request: &Issue
     }
 }
 
-/// Also where the certificate is not known to the CA, or was got by another account.
+/// Also where the certificate is not known to the CA, or was got by another account; and a CA may stumble over the id:
+/// Pebble 2.10.1 looks a serial up without the zero that DER puts in front of some, one in 256, and answers 500.
 fn refuses_to_replace(error: &AcmeError) -> bool {
-    use ProblemKind::{AlreadyReplaced, Malformed, Unauthorized};
-    error.problem().is_some_and(|problem| matches!(problem.kind(), AlreadyReplaced | Malformed | Unauthorized))
+    use ProblemKind::{AlreadyReplaced, Malformed, ServerInternal, Unauthorized};
+    let refusals = [AlreadyReplaced, Malformed, ServerInternal, Unauthorized];
+    error.problem().is_some_and(|problem| refusals.contains(&problem.kind()))
 }
 
 /// The CA's words, if it did not see values that all authoritative servers show, and nothing else went wrong.
@@ -128,6 +160,12 @@ pub enum IssueError {
     /// The names were not proven.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// The user stopped it.
+    #[error("interrupted; {left}")]
+    Interrupted {
+        /// What that leaves.
+        left: &'static str,
+    },
     /// The order was proven, and no certificate was stored.
     #[error(transparent)]
     Finish(#[from] FinishError),
@@ -140,7 +178,27 @@ impl IssueError {
             Self::Ca { source, .. } | Self::Finish(FinishError::Ca { source, .. }) => Some(source),
             Self::Proof(error) => error.ca(),
             Self::Account(AccountUseError::NotMade(source)) => Some(source),
-            Self::Account(_) | Self::Finish(_) => None,
+            Self::Account(_) | Self::Finish(_) | Self::Interrupted { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, kind: &str) -> AcmeError {
+        let problem = serde_json::json!({"type": format!("urn:ietf:params:acme:error:{kind}"), "detail": "no"});
+        let problem = Box::new(serde_json::from_value(problem).expect("a problem"));
+        AcmeError::Refused { url: "https://ca.example/order".to_owned(), status, problem, retry_after: None }
+    }
+
+    #[test]
+    fn an_order_that_fails_over_what_it_replaces_is_made_without_and_a_rate_limit_is_respected() {
+        for (status, kind) in [(409, "alreadyReplaced"), (500, "serverInternal"), (400, "malformed")] {
+            assert!(refuses_to_replace(&refusal(status, kind)), "{kind}");
+        }
+        assert!(!refuses_to_replace(&refusal(429, "rateLimited")));
+        assert!(!refuses_to_replace(&refusal(403, "rejectedIdentifier")));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use time::OffsetDateTime;
+
 use super::event::Event;
 use super::http01::{TokenFiles, remove_files};
 use super::publish::withdraw;
@@ -40,8 +42,9 @@ pub struct Leftover {
 
 /// Removes the records and files of every entry in the journals that no living process holds.
 pub async fn remove_leftovers(session: &Session<'_>) -> Result<LeftoversReport, LeftoversError> {
-    let (orphans, mut damaged) = Journal::<Entry>::new(session.state).orphans()?;
-    let (files, damaged_files) = Journal::<TokenFiles>::new(session.state).orphans()?;
+    let now = OffsetDateTime::now_utc();
+    let (orphans, mut damaged) = Journal::<Entry>::new(session.state).orphans(now)?;
+    let (files, damaged_files) = Journal::<TokenFiles>::new(session.state).orphans(now)?;
     damaged.extend(damaged_files);
     for damage in &damaged {
         session.tell(Event::Warning { message: damage.to_string() });

@@ -30,6 +30,8 @@ pub mod prove;
 
 pub mod leftovers;
 
+pub mod on_behalf;
+
 pub mod standing;
 
 pub mod clients;
@@ -37,6 +39,8 @@ pub mod clients;
 mod suggestions;
 
 pub mod deployers;
+
+mod pkcs12;
 
 pub mod hooks;
 
@@ -50,11 +54,25 @@ pub mod finish;
 
 pub mod issue;
 
+mod run;
+
+mod plan;
+
+mod attempt;
+
 pub mod renew;
+
+mod apply;
+
+mod schedule;
 
 pub mod revoke;
 
+pub mod doctor;
+
 pub use account::{AccountSetup, AccountUseError, existing_account, import_account, open_account, roll_key};
+pub use apply::{Applied, ApplyReport, apply};
+pub use attempt::{Outcome, RenewError};
 pub use cancel::{Cancel, Canceller, cancellation};
 pub use clients::{Clients, ConnectError};
 pub use dns_persist01::{PersistError, PersistProofError, PersistRecord, PersistRequest, persist};
@@ -65,13 +83,17 @@ pub use http01::Http01Error;
 pub use issue::{IssueError, issue};
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
 pub use method::{Method, MethodError, Methods};
+pub use on_behalf::{AwaitFor, OnBehalfError, publish_for, withdraw_for};
+pub use plan::{Change, Plan, Step, Wanted};
 pub use proof::{AnswerError, ChoiceError};
 pub use prove::{ProofError, ProofOptions};
 pub use publish::{Dns01Options, PlanError, ZoneFailure, ZoneFault};
-pub use renew::{Choice, Outcome, ProviderMaker, RenewError, RenewOptions, RenewReport, RenewRun, renew};
+pub use renew::{RenewReport, renew};
 pub use request::{IssueRequest, Keep};
 pub use revoke::{Reason, RevokeError, Signatory, revoke};
 pub use round::HookRound;
+pub use run::{Choice, ProviderMaker, RenewOptions, RenewRun};
+pub use schedule::{LONGEST as LONGEST_WAIT, next_look};
 pub use session::{Instance, ProviderSource, Session, SourceError};
 pub use standing::{Standing, StandingError};
 pub use tls_alpn01::TlsAlpn01Error;

@@ -33,7 +33,10 @@ pub(super) async fn prove(
     options: &ProofOptions,
     certificate: &str,
 ) -> Result<(), ProofError> {
-    let authorizations = account.authorizations(order).await.map_err(ProofError::Unread)?;
+    let authorizations = tokio::select! {
+        read = account.authorizations(order) => read.map_err(ProofError::Unread)?,
+        () = session.cancel.requested() => return Err(ProofError::Interrupted),
+    };
     let valid = authorizations.iter().filter(|one| one.status == AuthorizationStatus::Valid).count();
     session.tell(Event::Authorizations { pending: authorizations.len() - valid, valid });
     let proven = match choose(&authorizations, &options.methods) {
@@ -120,6 +123,9 @@ pub enum ProofError {
     /// The CA does not show what is to be proven.
     #[error("the CA did not hand out the authorizations")]
     Unread(#[source] AcmeError),
+    /// The user stopped it.
+    #[error("interrupted; nothing is published")]
+    Interrupted,
     /// There is no way to prove a name.
     #[error(transparent)]
     Choice(#[from] ChoiceError),

@@ -18,7 +18,7 @@ use crate::name::DnsName;
 use crate::plugin::manifest::Semantics;
 use crate::plugin::provider::{CallError, Published, Settlement};
 use crate::plugin::wire::TxtRecord;
-use crate::store::journal::{Entry, HeldEntry, Journal, JournalError};
+use crate::store::journal::{Entry, HeldEntry, Journal, JournalError, Kept};
 use crate::store::zone_lock::{ZoneLock, ZoneLockError};
 
 /// How to publish, and how to wait until it is seen.
@@ -92,6 +92,13 @@ async fn find_targets(session: &Session<'_>, wanted: &[Wanted]) -> Result<Vec<Ta
 const ZONE_SEARCH_TIME: Duration = Duration::from_secs(60);
 
 impl Batch {
+    /// Whether the provider holds all of it at once.
+    pub(super) fn fits_at_once(&self) -> bool {
+        let Semantics::Slots(most) = self.instance.provider.manifest().semantics else { return true };
+        let names: Vec<&DnsName> = self.records.iter().map(|record| &record.name).collect();
+        rounds(&names, most.into()).len() == 1
+    }
+
     /// As much at once as the provider holds at a name; what comes later is proven when the earlier is withdrawn.
     pub(super) fn in_rounds(self) -> Vec<Self> {
         let Semantics::Slots(most) = self.instance.provider.manifest().semantics else { return vec![self] };
@@ -127,8 +134,18 @@ pub(super) struct Publisher<'a> {
 impl Publisher<'_> {
     /// Writes down what is going to be published.
     pub(super) fn begin(&self) -> Result<HeldEntry, ZoneFault> {
+        Ok(Journal::new(self.session.state).begin(self.entry())?)
+    }
+
+    /// The same for what another process comes for.
+    pub(super) fn begin_kept(&self, kept: Kept) -> Result<HeldEntry, ZoneFault> {
+        let entry = Entry { kept: Some(kept), ..self.entry() };
+        Ok(Journal::new(self.session.state).begin(entry)?)
+    }
+
+    fn entry(&self) -> Entry {
         let Batch { zone, instance, records, .. } = self.batch;
-        let entry = Entry {
+        Entry {
             plugin: instance.reference.clone(),
             credentials: instance.credentials.clone(),
             zone: zone.apex.clone(),
@@ -137,8 +154,8 @@ impl Publisher<'_> {
             certificate: self.certificate.to_owned(),
             state: Vec::new(),
             memory: Vec::new(),
-        };
-        Ok(Journal::new(self.session.state).begin(entry)?)
+            kept: None,
+        }
     }
 
     /// Publishes, and waits until all servers that count show it; only the waiting is given up when the user wishes.
@@ -161,7 +178,7 @@ impl Publisher<'_> {
     }
 
     /// Not given up halfway: what a provider has begun it ends, so that the clean-up sees all of it.
-    async fn publish(&self, entry: &mut HeldEntry) -> Result<Published, ZoneFault> {
+    pub(super) async fn publish(&self, entry: &mut HeldEntry) -> Result<Published, ZoneFault> {
         let Batch { zone, instance, records, .. } = self.batch;
         let deadline = Instant::now() + PUBLISH_TIME;
         let _lock = tokio::select! {
@@ -179,7 +196,8 @@ impl Publisher<'_> {
         Ok(published)
     }
 
-    async fn wait(&self, published: &Published) -> Result<(), ZoneFault> {
+    /// Until all servers that count show it.
+    pub(super) async fn wait(&self, published: &Published) -> Result<(), ZoneFault> {
         let zone = &self.batch.zone;
         let started = Instant::now();
         self.settle(published, started + self.options.propagation.timeout).await?;

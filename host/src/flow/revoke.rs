@@ -12,7 +12,8 @@ use crate::acme::{AccountKey, AcmeError, KeyError};
 use crate::pki::Leaf;
 use crate::store::StateDir;
 use crate::store::account::AccountStore;
-use crate::store::certificate::{CertificateStore, StoreError};
+use crate::store::certificate::{CertificateStore, StoreError, key_id};
+use crate::store::renewal_state::{RenewalState, RenewalStateError};
 
 /// Who signs the revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,9 @@ pub async fn revoke(
     let server = server.ok_or_else(|| RevokeError::NotRemembered { name: name.to_owned() })?;
     let ca_bundle = ca_bundle.or_else(|| standing.renewal.as_ref().and_then(|renewal| renewal.ca_bundle.clone()));
     let client = Clients::default().connect(server, ca_bundle.as_deref()).await?;
+    if reason == Some(KEY_COMPROMISE) || signatory == Signatory::CertificateKey {
+        distrust_key(state, name)?;
+    }
     let reason = reason.map(|reason| reason.0);
     match signatory {
         Signatory::CertificateKey => {
@@ -73,6 +77,17 @@ pub async fn revoke(
         }
     }
     Ok(leaf)
+}
+
+const KEY_COMPROMISE: Reason = Reason(1);
+
+/// Kept before the CA is told: no later certificate may be for this key, whatever the CA answers. A revocation that the
+/// key itself signed shows that someone else may sign with it, and CAs may block the key for it.
+fn distrust_key(state: &StateDir, name: &str) -> Result<(), RevokeError> {
+    let Some(stored) = CertificateStore::new(state, name).current()? else { return Ok(()) };
+    let mut kept = RenewalState::load(state, name);
+    kept.compromised_key = Some(key_id(&stored.key_pem));
+    Ok(kept.save(state, name)?)
 }
 
 fn no_account(error: AccountUseError) -> RevokeError {
@@ -116,6 +131,9 @@ pub enum RevokeError {
     /// The key cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// That the key must not be used again cannot be kept.
+    #[error(transparent)]
+    State(#[from] RenewalStateError),
     /// The key cannot sign.
     #[error("the certificate's key cannot sign the revocation")]
     Key(#[from] KeyError),

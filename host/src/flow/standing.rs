@@ -51,6 +51,11 @@ impl Standing {
         due::verdict(&Facts { now, next_run: now + next_run, not_before, not_after, suggestion, hold })
     }
 
+    /// The id that an order names the live certificate by.
+    pub(super) fn replaceable(&self) -> Option<String> {
+        self.leaf.as_ref()?.renewal_id.clone()
+    }
+
     /// Whether the CA is to be asked for a suggestion.
     pub fn asks(&self, now: OffsetDateTime) -> bool {
         let has_id = self.leaf.as_ref().is_some_and(|leaf| leaf.renewal_id.is_some());

@@ -30,6 +30,15 @@ const NAMES: [(KeyType, &str); 5] = [
     (KeyType::Rsa4096, "rsa4096"),
 ];
 
+/// Of SubjectPublicKeyInfo, which differs with the type alone.
+const PUBLIC_LENGTHS_BYTES: [(KeyType, usize); 5] = [
+    (KeyType::P256, 91),
+    (KeyType::P384, 120),
+    (KeyType::Rsa2048, 294),
+    (KeyType::Rsa3072, 422),
+    (KeyType::Rsa4096, 550),
+];
+
 impl fmt::Display for KeyType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(NAMES.iter().find(|(kind, _)| kind == self).map_or("", |(_, name)| name))
@@ -70,6 +79,12 @@ impl CertificateKey {
     /// The private key as PKCS#8 PEM.
     pub fn to_pem(&self) -> Zeroizing<String> {
         Zeroizing::new(self.0.serialize_pem())
+    }
+
+    /// Its type; `None` if acmite makes none of it.
+    pub fn kind(&self) -> Option<KeyType> {
+        let length = self.public_key_info().len();
+        PUBLIC_LENGTHS_BYTES.iter().find(|(_, known)| *known == length).map(|(kind, _)| *kind)
     }
 
     /// The public key as SubjectPublicKeyInfo, DER.

@@ -369,7 +369,8 @@ fn receive(guard: &mut Guard, secrets: &mut Secrets, admitted: &Admitted, reply:
         let value = cut_capture(&capture.place, &reply.headers, &mut body, admitted, &mut hidden_headers);
         match value {
             Some(value) => secrets.capture(&capture.name, value, capture.for_run),
-            None if (200..300).contains(&reply.status) => {
+            // The guest sees no cookie at all, so that a refused login, which sets none, may be told.
+            None if (200..300).contains(&reply.status) && !matches!(capture.place, CapturePlace::Cookie(_)) => {
                 return Err(SendError::Unanswered(format!("the reply is withheld: it lacks {}", capture.name)));
             }
             None => {}

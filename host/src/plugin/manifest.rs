@@ -90,6 +90,12 @@ impl Manifest {
         raw.checked()
     }
 
+    /// The captures that are kept for the run.
+    pub fn run_captures(&self) -> Vec<&str> {
+        let all = self.endpoints.values().flat_map(|endpoint| &endpoint.captures);
+        all.filter(|capture| capture.for_run).map(|capture| capture.name.as_str()).collect()
+    }
+
     /// What other endpoints must write as this one's replies show it.
     pub fn shown_by<'a>(&'a self, endpoint: &'a str) -> impl Iterator<Item = &'a Shown> {
         self.endpoints.values().flat_map(|other| other.same.values()).filter(move |shown| shown.endpoint == endpoint)

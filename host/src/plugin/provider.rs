@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -118,7 +119,7 @@ impl Provider {
 
     /// Makes every record exist.
     pub async fn present(&self, zone: &DnsName, records: &[TxtRecord], ttl: u32) -> Result<Published, CallError> {
-        let mut call = self.begin(Phase::Present, Some(zone), records, ttl, &[])?;
+        let mut call = self.begin(Phase::Present, Some(zone), records, ttl, &[]).await?;
         let provider = self.instantiate(&mut call).await?;
         let (context, txts) = (call.context.clone(), call.records.clone());
         let result = provider.acmite_provider_plugin().call_present(&mut call.store, &context, &txts).await;
@@ -138,7 +139,7 @@ impl Provider {
         records: &[TxtRecord],
         published: &Published,
     ) -> Result<Settlement, CallError> {
-        let mut call = self.begin(Phase::Settled, Some(zone), records, 0, &published.memory)?;
+        let mut call = self.begin(Phase::Settled, Some(zone), records, 0, &published.memory).await?;
         let provider = self.instantiate(&mut call).await?;
         let (context, txts) = (call.context.clone(), call.records.clone());
         let plugin = provider.acmite_provider_plugin();
@@ -153,7 +154,7 @@ impl Provider {
 
     /// Removes exactly these values.
     pub async fn cleanup(&self, zone: &DnsName, records: &[TxtRecord], published: &Published) -> Result<(), CallError> {
-        let mut call = self.begin(Phase::Cleanup, Some(zone), records, 0, &published.memory)?;
+        let mut call = self.begin(Phase::Cleanup, Some(zone), records, 0, &published.memory).await?;
         let provider = self.instantiate(&mut call).await?;
         let (context, txts) = (call.context.clone(), call.records.clone());
         let plugin = provider.acmite_provider_plugin();
@@ -163,14 +164,15 @@ impl Provider {
 
     /// Tells whether settings and credential work, for one zone or as far as can be told without.
     pub async fn check(&self, zone: Option<&DnsName>) -> Result<(), CallError> {
-        let mut call = self.begin(Phase::Check, zone, &[], 0, &[])?;
+        let mut call = self.begin(Phase::Check, zone, &[], 0, &[]).await?;
         let provider = self.instantiate(&mut call).await?;
         let context = call.context.clone();
         let result = provider.acmite_provider_plugin().call_check(&mut call.store, &context).await;
         self.finish(&call, result)
     }
 
-    fn begin(
+    /// The first call of a run is alone until it has ended, if it has to log in.
+    async fn begin(
         &self,
         phase: Phase,
         zone: Option<&DnsName>,
@@ -178,6 +180,7 @@ impl Provider {
         ttl: u32,
         memory: &[u8],
     ) -> Result<Call, CallError> {
+        let turn = self.captures.turn(&self.manifest.run_captures()).await;
         let ttl = ttl.max(self.manifest.min_ttl);
         let scope = Scope { phase, zone: zone.cloned(), records: records.to_vec(), max_ttl: ttl.max(MAX_TTL) };
         let guard = Guard::new(self.manifest.clone(), &self.settings, scope.clone(), memory)
@@ -208,7 +211,7 @@ impl Provider {
             .iter()
             .map(|record| wit::types::Txt { name: record.name.to_string(), value: record.value.clone() })
             .collect();
-        Ok(Call { phase, store: self.store(state, deadline), context, records, deadline })
+        Ok(Call { phase, store: self.store(state, deadline), context, records, deadline, _turn: turn })
     }
 
     fn store(&self, state: CallState, deadline: Instant) -> Store<CallState> {
@@ -274,6 +277,7 @@ struct Call {
     context: wit::types::Context,
     records: Vec<wit::types::Txt>,
     deadline: Instant,
+    _turn: Option<OwnedMutexGuard<()>>,
 }
 
 fn pairs(values: &[(String, String)]) -> Vec<wit::types::Pair> {

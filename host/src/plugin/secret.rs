@@ -12,6 +12,7 @@ use aws_lc_rs::{digest, hmac};
 use md5::{Digest, Md5};
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
+use tokio::sync::OwnedMutexGuard;
 use zeroize::Zeroizing;
 
 pub use crate::plugin::secret::class::{Class, UnknownClass};
@@ -50,23 +51,37 @@ impl fmt::Debug for CredentialSet {
 
 /// What was captured for the whole run, shared by the calls of one provider instance.
 #[derive(Clone, Default)]
-pub struct RunCaptures(Arc<Mutex<BTreeMap<String, Zeroizing<Vec<u8>>>>>);
+pub struct RunCaptures {
+    kept: Arc<Mutex<BTreeMap<String, Zeroizing<Vec<u8>>>>>,
+    login: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl RunCaptures {
+    /// Waits until no other call is logging in; gives what other calls wait for in their turn, or nothing if all of
+    /// these captures are there. A code of a second factor is taken once, so two calls must not log in side by side.
+    pub async fn turn(&self, names: &[&str]) -> Option<OwnedMutexGuard<()>> {
+        let are_kept = || names.iter().all(|name| self.find(name).is_some());
+        if are_kept() {
+            return None;
+        }
+        let turn = Arc::clone(&self.login).lock_owned().await;
+        if are_kept() { None } else { Some(turn) }
+    }
+
     fn find(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Drops one of these values, which the API no longer accepts; a newer one stays.
     fn forget(&self, name: &str, values: &[&[u8]]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.get(name).is_some_and(|value| values.contains(&value.as_slice())) {
             kept.remove(name);
         }
     }
 
     fn keep(&self, name: &str, value: Zeroizing<Vec<u8>>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), value);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), value);
     }
 }
 
@@ -207,7 +222,7 @@ impl Secrets {
 
     /// Finds the credentials, captures and placed values in what comes back.
     pub fn scrubber(&self) -> Scrubber {
-        let run = self.run_captures.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = self.run_captures.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.credentials.secrets.iter().chain(&self.captures).chain(run.iter());
         let placed = self.placed.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
         Scrubber::new(known.map(|(name, value)| (name.as_str(), value.as_slice())).chain(placed))

@@ -1,8 +1,8 @@
 //! A lock between processes, gone with the process that holds it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,7 +34,10 @@ impl FileLock {
             }
             // The holder before may have removed the file: then this lock is on a file that nobody else will see.
             if is_at(&file, path).map_err(failed)? {
-                write_holder(&mut file).map_err(failed)?;
+                // Who holds it is good to know, and not worth failing for: cleaning up must go on a full disk.
+                if let Err(error) = write_holder(&file) {
+                    tracing::debug!(path = %path.display(), %error, "the holder of a lock is not written down");
+                }
                 return Ok(Self { file, path: path.to_owned() });
             }
         }
@@ -110,10 +113,9 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-fn write_holder(file: &mut File) -> io::Result<()> {
+fn write_holder(file: &File) -> io::Result<()> {
     file.set_len(0)?;
-    file.rewind()?;
-    write!(file, "{}", std::process::id())
+    file.write_all_at(std::process::id().to_string().as_bytes(), 0)
 }
 
 fn read_holder(file: &mut File) -> Option<u32> {

@@ -1,11 +1,13 @@
 //! Files that others must neither read nor change: opened without surprises, written whole, locked.
 
 mod core_dump;
+mod leftover;
 mod lock;
 mod read;
 mod write;
 
 pub use core_dump::forbid_core_dumps;
+pub use leftover::remove_abandoned;
 pub use lock::{FileLock, LockError};
 pub use read::{Policy, SecureReadError, read_private, read_private_with};
 pub use write::{

@@ -1,8 +1,8 @@
 //! Files that are there whole or not at all, and folders that are the caller's own.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -53,8 +53,8 @@ fn replace(path: &Path, bytes: &[u8], mode: u32, owner: Owner, when: Durability)
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32, owner: Owner, when: Durability) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(path)?;
-    file.write_all(bytes)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(path)?;
+    file.write_all_at(bytes, 0)?;
     if owner != Owner::default() {
         fchown(&file, owner.uid, owner.gid)?;
     }

@@ -30,7 +30,7 @@ impl CertificateStore {
 
     /// Keeps a key (PEM) before a CA hears of it; [`Self::store`] removes it again. Gives what finds it.
     pub fn save_pending_key(&self, pem: &str) -> Result<String, StoreError> {
-        let id = pending_id(pem);
+        let id = key_id(pem.as_bytes());
         let path = self.pending_path(&id);
         create_private_dir(path.parent().expect("it is in the folder of pending keys"))?;
         write_whole(&path, pem.as_bytes(), 0o600)?;
@@ -41,6 +41,17 @@ impl CertificateStore {
     pub fn pending_key(&self, id: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         let path = self.pending_path(id);
         if path.exists() { Ok(Some(read_private(&path)?)) } else { Ok(None) }
+    }
+
+    /// Removes the keys that were kept by runs before and whose orders nobody remembers, all but `id`.
+    pub fn discard_other_pending_keys(&self, id: &str) -> Result<(), StoreError> {
+        let kept = self.pending_path(id);
+        for path in files_in(kept.parent().expect("it is in the folder of pending keys")) {
+            if path != kept {
+                remove_durably(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes a key that no CA will certify.
@@ -60,7 +71,7 @@ impl CertificateStore {
         write_whole(&folder.join("fullchain.pem"), format!("{leaf}{chain}").as_bytes(), 0o644)?;
         sync_dir(&self.state.archive(&self.name))?;
         self.point_live_to(&folder)?;
-        remove_durably_if_there(&self.pending_path(&pending_id(key_pem)))?;
+        remove_durably_if_there(&self.pending_path(&key_id(key_pem.as_bytes())))?;
         Ok(self.state.live(&self.name))
     }
 
@@ -73,15 +84,28 @@ impl CertificateStore {
     fn next_version(&self) -> Result<PathBuf, StoreError> {
         let archive = self.state.archive(&self.name);
         create_private_dir(&archive)?;
+        self.remove_halves(&archive)?;
         let unreadable = |source| StoreError::Unreadable { path: archive.clone(), source };
         let mut last = 0;
         for entry in fs::read_dir(&archive).map_err(unreadable)? {
-            let number = entry.map_err(unreadable)?.file_name().to_str().and_then(|n| n.parse::<u64>().ok());
-            last = last.max(number.unwrap_or(0));
+            last = last.max(number(&entry.map_err(unreadable)?.path()).unwrap_or(0));
         }
         let folder = archive.join((last + 1).to_string());
         create_private_dir(&folder)?;
         Ok(folder)
+    }
+
+    /// Versions that a killed run had begun to write; the lock says that nobody else writes one. What is older than the
+    /// live one was whole once, and whoever took a file out of it may have had a reason.
+    fn remove_halves(&self, archive: &Path) -> Result<(), StoreError> {
+        let live = self.live_target().and_then(|target| number(&target)).unwrap_or(0);
+        for folder in files_in(archive) {
+            let is_newer = number(&folder).is_some_and(|number| number > live);
+            if is_newer && !FILES.iter().all(|file| folder.join(file).exists()) {
+                fs::remove_dir_all(&folder).map_err(|source| SecureWriteError::Write { path: folder, source })?;
+            }
+        }
+        Ok(())
     }
 
     fn point_live_to(&self, folder: &Path) -> Result<(), StoreError> {
@@ -149,9 +173,20 @@ impl CertificateStore {
     }
 }
 
-/// Named by the key, so that two runs at once keep both.
-fn pending_id(pem: &str) -> String {
-    sha256_hex(pem.as_bytes())[..16].to_owned()
+const FILES: [&str; 4] = ["privkey.pem", "cert.pem", "chain.pem", "fullchain.pem"];
+
+/// Of the version in a folder.
+fn number(folder: &Path) -> Option<u64> {
+    folder.file_name()?.to_str()?.parse().ok()
+}
+
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// What finds a key (PEM): two runs at once keep both of theirs.
+pub fn key_id(pem: &[u8]) -> String {
+    sha256_hex(pem)[..16].to_owned()
 }
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -302,6 +337,21 @@ mod tests {
         assert_eq!(found.as_slice(), b"key");
         store.discard_pending_key(&id).expect("removed");
         assert!(store.pending_key(&id).expect("readable").is_none());
+    }
+
+    #[test]
+    fn a_version_that_was_not_written_to_its_end_is_removed_by_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = state(&folder);
+        let store = CertificateStore::new(&state, "example.com");
+        store.store("1", "chain", "1").expect("stored");
+        let version = |number: u8| state.archive("example.com").join(number.to_string());
+        fs::create_dir(version(2)).expect("made");
+        fs::write(version(2).join("privkey.pem"), "2").expect("written");
+        fs::remove_file(version(1).join("chain.pem")).expect("removed");
+        store.store("3", "chain", "3").expect("stored");
+        assert_eq!(fs::read_to_string(version(2).join("privkey.pem")).expect("there"), "3");
+        assert!(version(1).exists() && !version(3).exists());
     }
 
     #[test]

@@ -8,10 +8,12 @@ use std::fs;
 use std::io;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::layout::StateDir;
 use crate::name::DnsName;
@@ -23,6 +25,11 @@ use crate::secure_file::{
 pub trait Journalled: Serialize + DeserializeOwned {
     /// Where entries of this kind are.
     fn folder(state: &StateDir) -> PathBuf;
+
+    /// Until when an entry is no orphan although its process has ended: another one is to come for it.
+    fn kept_until(&self) -> Option<OffsetDateTime> {
+        None
+    }
 }
 
 /// The entries of one kind of everyone who uses the state folder.
@@ -46,16 +53,26 @@ impl<T: Journalled> Journal<T> {
         let path = self.folder.join(format!("{}.json", HEXLOWER.encode(&id)));
         let lock = FileLock::try_acquire(&path.with_extension("lock"))?;
         let held = HeldEntry { entry, path, lock };
-        held.write()?;
-        Ok(held)
+        match held.write() {
+            Ok(()) => Ok(held),
+            Err(error) => {
+                // The entry may be there though not safely on disk; nothing is published yet.
+                let _ = held.finish();
+                Err(error)
+            }
+        }
     }
 
-    /// Takes over the entries that no living process holds, the oldest first. Files that are no entries are set aside
-    /// and told of.
-    pub fn orphans(&self) -> Result<(Vec<HeldEntry<T>>, Vec<JournalDamage>), JournalError> {
+    /// Takes over the entries that no living process holds and none is to come for, the oldest first. Files that are no
+    /// entries are set aside and told of.
+    pub fn orphans(&self, now: OffsetDateTime) -> Result<(Vec<HeldEntry<T>>, Vec<JournalDamage>), JournalError> {
         let mut orphans = Vec::new();
         let mut damages = Vec::new();
         for path in self.entry_paths()? {
+            // Not locked for that: who comes for it must not find it held.
+            if load::<T>(&path).is_ok_and(|entry| entry.kept_until().is_some_and(|until| until > now)) {
+                continue;
+            }
             let lock = match FileLock::try_acquire(&path.with_extension("lock")) {
                 Err(LockError::Held { .. }) => continue,
                 lock => lock?,
@@ -74,6 +91,52 @@ impl<T: Journalled> Journal<T> {
             }
         }
         Ok((orphans, damages))
+    }
+
+    /// The kept entries that fit, as they stand.
+    pub fn kept(&self, fits: impl Fn(&T) -> bool) -> Result<Vec<T>, JournalError> {
+        Ok(self.kept_paths(fits)?.into_iter().filter_map(|path| load(&path).ok()).collect())
+    }
+
+    /// Takes over the kept entries that fit.
+    pub fn claim(&self, fits: impl Fn(&T) -> bool) -> Result<Vec<HeldEntry<T>>, JournalError> {
+        let mut claimed = Vec::new();
+        for path in self.kept_paths(fits)? {
+            let lock = FileLock::acquire_blocking(&path.with_extension("lock"), CLAIM_TIME)?;
+            match load(&path) {
+                Ok(entry) => claimed.push(HeldEntry { entry, path, lock }),
+                // Another process has finished it meanwhile.
+                Err(_) => remove_lock(lock)?,
+            }
+        }
+        Ok(claimed)
+    }
+
+    fn kept_paths(&self, fits: impl Fn(&T) -> bool) -> Result<Vec<PathBuf>, JournalError> {
+        let fits = |path: &PathBuf| load::<T>(path).is_ok_and(|entry| entry.kept_until().is_some() && fits(&entry));
+        Ok(self.entry_paths()?.into_iter().filter(fits).collect())
+    }
+
+    /// Every entry, whoever holds it; nothing is changed.
+    pub fn look(&self) -> Result<Vec<Seen<T>>, JournalError> {
+        let mut all = Vec::new();
+        for path in self.entry_paths()? {
+            // Looked at first: who finishes meanwhile removes both.
+            let is_held = matches!(FileLock::try_acquire(&path.with_extension("lock")), Err(LockError::Held { .. }));
+            if path.exists() {
+                all.push(Seen { entry: load(&path), is_held, path });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Files that were set aside as they are no entries.
+    pub fn set_aside(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut found: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == CORRUPT)).collect();
+        found.sort();
+        found
     }
 
     /// Where entries are or were, also those of which only the lock's file is left.
@@ -102,6 +165,17 @@ impl<T: Journalled> Journal<T> {
     }
 }
 
+/// An entry as someone sees it who leaves it alone.
+#[derive(Debug)]
+pub struct Seen<T> {
+    /// Its file.
+    pub path: PathBuf,
+    /// What it says, or why that cannot be read.
+    pub entry: Result<T, String>,
+    /// Whether a living process holds it.
+    pub is_held: bool,
+}
+
 /// One batch for one zone, as it must be known to be removed by another process. No secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -123,11 +197,39 @@ pub struct Entry {
     /// What the host saw of the zone, ids above all.
     #[serde(with = "base64_text")]
     pub memory: Vec<u8>,
+    /// That it was published for another client, which comes for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
+}
+
+/// What another client asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// It comes for it by then, or not at all.
+    #[serde(with = "time::serde::rfc3339")]
+    pub until: OffsetDateTime,
+    /// As it asked, before any CNAME.
+    pub asked: Vec<AskedRecord>,
+}
+
+/// A TXT value that is to stand at `LABEL.NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedRecord {
+    /// The name that is proven.
+    pub name: DnsName,
+    /// What stands before it, `_acme-challenge`.
+    pub label: String,
+    /// The value without quotes.
+    pub value: String,
 }
 
 impl Journalled for Entry {
     fn folder(state: &StateDir) -> PathBuf {
         state.journal_dir()
+    }
+
+    fn kept_until(&self) -> Option<OffsetDateTime> {
+        self.kept.as_ref().map(|kept| kept.until)
     }
 }
 
@@ -183,6 +285,8 @@ fn remove_lock(lock: FileLock) -> Result<(), JournalError> {
 }
 
 const VERSION: u32 = 1;
+/// Held is a kept entry only while it is written or removed.
+const CLAIM_TIME: Duration = Duration::from_secs(120);
 
 #[derive(Serialize)]
 struct EntryFileRef<'a, T> {
@@ -209,10 +313,12 @@ fn load<T: Journalled>(path: &Path) -> Result<T, String> {
 }
 
 fn set_aside(path: PathBuf, why: String) -> Result<JournalDamage, JournalError> {
-    let set_aside = path.with_extension("json.corrupt");
+    let set_aside = path.with_extension(format!("json.{CORRUPT}"));
     fs::rename(&path, &set_aside).map_err(|source| SecureWriteError::Write { path: set_aside.clone(), source })?;
     Ok(JournalDamage { path, set_aside, why })
 }
+
+const CORRUPT: &str = "corrupt";
 
 /// A file that is no entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -283,8 +389,11 @@ mod tests {
             certificate: "example.com".to_owned(),
             state: Vec::new(),
             memory: Vec::new(),
+            kept: None,
         }
     }
+
+    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
     fn journal(folder: &tempfile::TempDir) -> Journal<Entry> {
         Journal::new(&StateDir::open(&folder.path().join("state")).expect("opened"))
@@ -295,10 +404,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let journal = journal(&folder);
         let mut held = journal.begin(entry()).expect("written");
-        assert!(journal.orphans().expect("readable").0.is_empty());
+        assert!(journal.orphans(NOW).expect("readable").0.is_empty());
         // The entry's file is replaced here, and the lock must outlive that.
         held.record(b"state", b"memory").expect("written");
-        assert!(journal.orphans().expect("readable").0.is_empty());
+        assert!(journal.orphans(NOW).expect("readable").0.is_empty());
+        assert!(journal.look().expect("readable")[0].is_held);
+        drop(held);
+        assert!(!journal.look().expect("readable")[0].is_held);
+        assert_eq!(journal.orphans(NOW).expect("readable").0.len(), 1, "looking took it");
     }
 
     #[test]
@@ -308,11 +421,11 @@ mod tests {
         let mut held = journal.begin(entry()).expect("written");
         held.record(b"\x00state", b"\xffmemory").expect("written");
         drop(held);
-        let (orphans, damages) = journal.orphans().expect("readable");
+        let (orphans, damages) = journal.orphans(NOW).expect("readable");
         assert_eq!((orphans.len(), damages.len()), (1, 0));
         let expected = Entry { state: b"\x00state".to_vec(), memory: b"\xffmemory".to_vec(), ..entry() };
         assert_eq!(orphans[0].entry(), &expected);
-        assert!(journal.orphans().expect("readable").0.is_empty(), "taken twice");
+        assert!(journal.orphans(NOW).expect("readable").0.is_empty(), "taken twice");
     }
 
     #[test]
@@ -328,7 +441,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let journal = journal(&folder);
         fs::write(journal.folder.join("aa.lock"), "1").expect("written");
-        assert!(journal.orphans().expect("readable").0.is_empty());
+        assert!(journal.orphans(NOW).expect("readable").0.is_empty());
         assert_eq!(fs::read_dir(&journal.folder).expect("a folder").count(), 0);
     }
 
@@ -342,12 +455,30 @@ mod tests {
         for (name, content) in [("a", &whole[..whole.len() / 2]), ("b", b""), ("c", b"{\"version\": 9}")] {
             write_whole(&journal.folder.join(format!("{name}.json")), content, 0o600).expect("written");
         }
-        let (orphans, damages) = journal.orphans().expect("readable");
+        let (orphans, damages) = journal.orphans(NOW).expect("readable");
         assert_eq!((orphans.len(), damages.len()), (1, 3));
         for damage in &damages {
             assert!(damage.set_aside.exists() && !damage.path.exists(), "{damage}");
         }
         drop(orphans);
-        assert_eq!(journal.orphans().expect("readable").1, []);
+        assert_eq!(journal.orphans(NOW).expect("readable").1, []);
+    }
+
+    #[test]
+    fn a_kept_entry_is_claimed_by_who_comes_for_it_and_an_orphan_only_after_its_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = journal(&folder);
+        let until = NOW + time::Duration::hours(1);
+        drop(journal.begin(Entry { kept: Some(Kept { until, asked: Vec::new() }), ..entry() }).expect("written"));
+        drop(journal.begin(Entry { certificate: "other".to_owned(), ..entry() }).expect("written"));
+        assert_eq!(journal.orphans(NOW).expect("readable").0.len(), 1);
+        assert_eq!(journal.orphans(until).expect("readable").0.len(), 2);
+        let fits = |entry: &Entry| entry.certificate == "example.com";
+        assert_eq!(journal.kept(fits).expect("readable").len(), 1);
+        for held in journal.claim(fits).expect("readable") {
+            held.finish().expect("removed");
+        }
+        assert!(journal.kept(|_| true).expect("readable").is_empty());
+        assert_eq!(journal.orphans(until).expect("readable").0.len(), 1);
     }
 }

@@ -8,7 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::HEXLOWER;
 use url::Url;
 
-use crate::secure_file::{SecureWriteError, create_private_dir};
+use crate::secure_file::{SecureWriteError, create_private_dir, remove_abandoned};
 
 /// The folder of everything acmite keeps: the caller's own, writable by nobody else.
 #[derive(Clone, Debug)]
@@ -27,6 +27,14 @@ impl StateDir {
             create_private_dir(folder)?;
         }
         Ok(dir)
+    }
+
+    /// Removes files that a killed run had begun to write; those of a certificate's versions are the store's.
+    pub fn tidy(&self) {
+        let folders = [self.journal_dir(), self.webroot_journal_dir(), self.renewal_dir(), self.cache_dir()];
+        folders.iter().chain([&self.plugins_dir()]).for_each(|folder| remove_abandoned(folder));
+        let accounts = std::fs::read_dir(self.accounts_dir()).into_iter().flatten().flatten();
+        accounts.for_each(|account| remove_abandoned(&account.path()));
     }
 
     /// Where the folder is when none is named: `/var/lib/acmite` for root, else in the user's XDG state folder.
@@ -133,6 +141,11 @@ impl StateDir {
     /// The lock of getting one certificate.
     pub fn renewal_lock(&self, name: &str) -> PathBuf {
         self.locks_dir().join(format!("renewal-{}", file_name(name)))
+    }
+
+    /// The lock of the service.
+    pub fn service_lock(&self) -> PathBuf {
+        self.locks_dir().join("service")
     }
 
     /// The lock of one TCP port of the machine.

@@ -87,6 +87,9 @@ pub struct DnsRecord {
     /// The file of the providers' settings and secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<PathBuf>,
+    /// The same for one of the plugins, as it stands there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub credentials_by_plugin: BTreeMap<String, PathBuf>,
     /// Asked instead of the system's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolvers: Vec<String>,
@@ -313,6 +316,7 @@ mod tests {
                 dns: DnsRecord {
                     plugins: vec!["quillzone:work".to_owned()],
                     credentials: Some("/etc/acmite/quillzone.toml".into()),
+                    credentials_by_plugin: BTreeMap::new(),
                     resolvers: vec!["127.0.0.1:53".to_owned()],
                     zone: None,
                     propagation_check: "all".to_owned(),
@@ -350,6 +354,16 @@ mod tests {
         assert_eq!(list(&state).expect("readable"), ["example.com"]);
         store.remove().expect("removed");
         assert_eq!(list(&state).expect("readable"), [""; 0]);
+    }
+
+    #[test]
+    fn each_provider_can_have_credentials_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut several = renewal();
+        let own = ("example.org=quillzone:work".to_owned(), "/etc/acmite/work.toml".into());
+        several.challenge.dns.credentials_by_plugin = BTreeMap::from([own]);
+        store(&folder).save(&several).expect("kept");
+        assert_eq!(store(&folder).load().expect("readable"), Some(several));
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub struct RenewalState {
     /// Deploy hooks that failed and are owed to the live certificate.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub owed_hooks: Vec<String>,
+    /// Id of a key that was given up, and that no other certificate may be for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compromised_key: Option<String>,
     /// When there is something to decide; spares reading the certificate until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quiet: Option<Quiet>,
@@ -145,7 +148,8 @@ impl RenewalState {
 
     /// Whether nothing would be missed but what the next run finds out again.
     fn can_be_lost(&self) -> bool {
-        self.failures == 0 && self.hold.is_none() && self.order.is_none() && self.owed_hooks.is_empty()
+        let Self { failures, hold, order, owed_hooks, compromised_key, .. } = self;
+        *failures == 0 && hold.is_none() && order.is_none() && owed_hooks.is_empty() && compromised_key.is_none()
     }
 
     /// Forgets it.
@@ -209,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_a_hold_a_failure_and_an_owed_hook_are_not_to_be_lost() {
+    fn an_order_a_hold_a_failure_an_owed_hook_and_a_key_that_was_given_up_are_not_to_be_lost() {
         assert!(
             RenewalState { suggestion: state().suggestion, quiet: state().quiet, ..RenewalState::default() }
                 .can_be_lost()
@@ -219,6 +223,7 @@ mod tests {
             RenewalState { hold: state().hold, ..RenewalState::default() },
             RenewalState { order: state().order, ..RenewalState::default() },
             RenewalState { owed_hooks: vec!["x".to_owned()], ..RenewalState::default() },
+            RenewalState { compromised_key: Some("0123".to_owned()), ..RenewalState::default() },
         ] {
             assert!(!kept.can_be_lost(), "{kept:?}");
         }

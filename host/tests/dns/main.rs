@@ -5,4 +5,5 @@ mod encrypted;
 mod propagation;
 mod target;
 mod transport;
+mod validation;
 mod world;

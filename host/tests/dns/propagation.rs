@@ -13,13 +13,13 @@ use hickory_proto::rr::RecordType;
 
 use crate::world::{Act, Scripted, Slow, World, asked, dns, loopback, reply, target};
 
-const NAME: &str = "_acme-challenge.www.example.test";
+pub(crate) const NAME: &str = "_acme-challenge.www.example.test";
 
-fn expect(values: &[&str]) -> Expectation {
+pub(crate) fn expect(values: &[&str]) -> Expectation {
     [(NAME.parse().unwrap(), values.iter().map(|value| (*value).to_owned()).collect())].into()
 }
 
-async fn zone(dns: &Dns) -> Zone {
+pub(crate) async fn zone(dns: &Dns) -> Zone {
     target(dns, "www.example.test").await.unwrap().zone
 }
 
@@ -33,14 +33,14 @@ fn fifty(world: &World) -> Expectation {
     expected.collect()
 }
 
-struct Waited {
-    outcome: Result<(), PropagationError>,
+pub(crate) struct Waited {
+    pub(crate) outcome: Result<(), PropagationError>,
     events: Vec<PropagationEvent>,
     took: Duration,
 }
 
 impl Waited {
-    fn has(&self, is: impl Fn(&PropagationEvent) -> bool) -> bool {
+    pub(crate) fn has(&self, is: impl Fn(&PropagationEvent) -> bool) -> bool {
         self.events.iter().any(is)
     }
 
@@ -55,7 +55,13 @@ impl Waited {
     }
 }
 
-async fn wait(dns: &Dns, zone: &Zone, expected: &Expectation, check: PropagationCheck, seconds: u64) -> Waited {
+pub(crate) async fn wait(
+    dns: &Dns,
+    zone: &Zone,
+    expected: &Expectation,
+    check: PropagationCheck,
+    seconds: u64,
+) -> Waited {
     let events = Mutex::new(Vec::new());
     let observe = |event| events.lock().unwrap().push(event);
     let options = PropagationOptions { check, timeout: Duration::from_secs(seconds) };

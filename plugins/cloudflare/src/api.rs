@@ -1,4 +1,4 @@
-//! The four requests there are.
+//! The requests there are.
 
 use acmite_sdk::http::{self, Reply, Request};
 use acmite_sdk::{Context, Error, ErrorKind, Txt, error, txt};
@@ -45,6 +45,26 @@ struct Created {
     id: String,
 }
 
+/// Changes that Cloudflare makes in one transaction: all of them or none.
+#[derive(Default, Serialize)]
+struct Batch<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deletes: Vec<Delete<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    posts: Vec<New<'a>>,
+}
+
+#[derive(Serialize)]
+struct Delete<'a> {
+    id: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Batched {
+    #[serde(default)]
+    posts: Vec<Record>,
+}
+
 #[derive(Deserialize)]
 struct Refusal {
     errors: Vec<Fault>,
@@ -84,12 +104,50 @@ pub(crate) fn txt_records(zone: &str, records: &[Txt]) -> Result<Vec<Record>, Er
     })
 }
 
-/// Makes the records side by side; the id of each, `None` if an identical one was there already.
+/// Makes the records; the id of each, `None` if an identical one was there already.
 pub(crate) fn create_all(zone: &str, records: &[&Txt], ttl: u32) -> Result<Vec<Option<String>>, Error> {
-    let create = |record: &&Txt| {
-        let content = txt::quoted(&record.value);
-        http::request("create").path("zone", zone).json(&New { r#type: "TXT", name: &record.name, content, ttl })
-    };
+    let mut ids = Vec::new();
+    for records in records.chunks(BATCH) {
+        let new: Vec<New> = records.iter().map(|record| new(record, ttl)).collect();
+        match together(zone, Batch { posts: new, ..Batch::default() }, records.len())? {
+            Some(batched) => ids.extend(records.iter().map(|record| batched.id_of(record))),
+            None => ids.extend(create_each(zone, records, ttl)?),
+        }
+    }
+    Ok(ids)
+}
+
+fn new(record: &Txt, ttl: u32) -> New<'_> {
+    New { r#type: "TXT", name: &record.name, content: txt::quoted(&record.value), ttl }
+}
+
+/// `None` for a single change, and where nothing was done as one of the changes was done before.
+fn together(zone: &str, batch: Batch<'_>, changes: usize) -> Result<Option<Batched>, Error> {
+    if changes < 2 {
+        return Ok(None);
+    }
+    let reply = http::request("batch").path("zone", zone).json(&batch).send()?;
+    if [IDENTICAL_RECORD_EXISTS, RECORD_DOES_NOT_EXIST].iter().any(|code| has_code(&reply, *code)) {
+        return Ok(None);
+    }
+    checked(reply)?.json::<Envelope<Batched>>().map(|envelope| Some(envelope.result))
+}
+
+impl Batched {
+    fn id_of(&self, record: &Txt) -> Option<String> {
+        self.posts.iter().find(|made| made.is(record)).map(|made| made.id.clone())
+    }
+}
+
+impl Record {
+    pub(crate) fn is(&self, record: &Txt) -> bool {
+        acmite_sdk::zone::same(&self.name, &record.name) && txt::unquoted(&self.content) == record.value
+    }
+}
+
+/// Side by side.
+fn create_each(zone: &str, records: &[&Txt], ttl: u32) -> Result<Vec<Option<String>>, Error> {
+    let create = |record: &&Txt| http::request("create").path("zone", zone).json(&new(record, ttl));
     let replies = http::send_all(records.iter().map(create).collect());
     replies.into_iter().map(|reply| created(reply?)).collect()
 }
@@ -101,8 +159,19 @@ fn created(reply: Reply) -> Result<Option<String>, Error> {
     checked(reply)?.json::<Envelope<Created>>().map(|envelope| Some(envelope.result.id))
 }
 
-/// Removes the records side by side; one that is gone is as wanted.
+/// Removes the records; one that is gone is as wanted.
 pub(crate) fn delete_all(zone: &str, ids: &[String]) -> Result<(), Error> {
+    for ids in ids.chunks(BATCH) {
+        let deletes = ids.iter().map(|id| Delete { id }).collect();
+        if together(zone, Batch { deletes, ..Batch::default() }, ids.len())?.is_none() {
+            delete_each(zone, ids)?;
+        }
+    }
+    Ok(())
+}
+
+/// Side by side.
+fn delete_each(zone: &str, ids: &[String]) -> Result<(), Error> {
     let delete = |id: &String| http::request("delete").path("zone", zone).path("record", id);
     let deleted = |reply: Reply| match has_code(&reply, RECORD_DOES_NOT_EXIST) {
         true => Ok(()),
@@ -156,6 +225,9 @@ fn fault(reply: &Reply) -> Option<Fault> {
     reply.parse::<Refusal>()?.errors.into_iter().next()
 }
 
+/// What a zone of the free plan takes at once: <https://developers.cloudflare.com/dns/manage-dns-records/how-to/batch-record-changes/>
+/// (seen 2026-11-24).
+const BATCH: usize = 200;
 /// "An identical record already exists."; 81057, "The record already exists.", is about other types of record.
 const IDENTICAL_RECORD_EXISTS: u32 = 81058;
 /// "Record does not exist."

@@ -1,13 +1,14 @@
 //! Cloudflare DNS. API v4: <https://developers.cloudflare.com/api/resources/dns/subresources/records/> (seen 2026-11-24).
 //!
-//! The token needs Zone:Read, to find the zone's id, and DNS:Edit. Records are made and removed one by one, side by
-//! side; for n new values `present` asks n + 2 times and `cleanup` n times (n + 2 without its state).
+//! The token needs Zone:Read, to find the zone's id, and DNS:Edit. Several records are made or removed by one batch, a
+//! transaction, or one by one and side by side where one of them was done before: `present` asks three times and
+//! `cleanup` once (three times without its state).
 //! Names are A-labels also where the user typed Unicode ("Create DNS Record", Notes). TXT content comes back in quotes.
 
 mod api;
 mod state;
 
-use acmite_sdk::{Context, Error, Provider, Txt, txt, zone};
+use acmite_sdk::{Context, Error, Provider, Txt};
 
 use crate::state::State;
 
@@ -20,7 +21,7 @@ impl Provider for Cloudflare {
         let mut state = State::new(&zone);
         let mut missing = Vec::new();
         for record in records {
-            match there.iter().find(|known| is(known, record)) {
+            match there.iter().find(|known| known.is(record)) {
                 Some(known) => state.keep(record, &known.id),
                 None => missing.push(record),
             }
@@ -51,7 +52,7 @@ impl Provider for Cloudflare {
         }
         let zone = api::zone_id(context)?;
         let there = api::txt_records(&zone, &unknown)?;
-        let ours = there.into_iter().filter(|known| unknown.iter().any(|record| is(known, record)));
+        let ours = there.into_iter().filter(|known| unknown.iter().any(|record| known.is(record)));
         api::delete_all(&zone, &ours.map(|known| known.id).collect::<Vec<_>>())
     }
 
@@ -62,10 +63,6 @@ impl Provider for Cloudflare {
         let zone = api::zone_id(context)?;
         api::txt_records(&zone, &[Txt { name: context.zone.clone(), value: String::new() }]).map(|_| ())
     }
-}
-
-fn is(known: &api::Record, record: &Txt) -> bool {
-    zone::same(&known.name, &record.name) && txt::unquoted(&known.content) == record.value
 }
 
 acmite_sdk::export!(Cloudflare);

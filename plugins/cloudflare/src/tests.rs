@@ -37,9 +37,43 @@ fn only_the_missing_value_is_made_and_both_ids_are_kept() {
     let wanted = [txt(NAME, "apex"), txt(NAME, "wildcard")];
     let script = create(records(zones(Recording::new())), 200, include_str!("../fixtures/created.json"));
     let state = script.run(|| Cloudflare::present(&context("example.com", &[]), &wanted)).result.expect("published");
-    let script = delete(Recording::new(), "473e67954025e0ba6aaa6d586b9e0b59", 200, r#"{"result": {"id": "1"}}"#);
-    let script = delete(script, "573e67954025e0ba6aaa6d586b9e0b59", 404, &refusal(81044));
+    let ids = ["473e67954025e0ba6aaa6d586b9e0b59", "573e67954025e0ba6aaa6d586b9e0b59"];
+    let script =
+        batch(Recording::new(), 200, r#"{"result": {}}"#, json!({"deletes": [{"id": ids[0]}, {"id": ids[1]}]}));
     script.run(|| Cloudflare::cleanup(&context("example.com", &[]), &wanted, &state)).result.expect("removed");
+}
+
+fn two_new() -> [acmite_sdk::Txt; 2] {
+    [txt(NAME, "one"), txt(NAME, "two")]
+}
+
+fn batch(recording: Recording, status: u16, reply: &str, body: serde_json::Value) -> Recording {
+    recording.reply("batch", status, reply).path("zone", ZONE).json(body)
+}
+
+#[test]
+fn several_values_are_made_and_removed_by_one_batch_each() {
+    let new = |value: &str| json!({"type": "TXT", "name": NAME, "content": format!("\"{value}\""), "ttl": 60});
+    let posts = json!({"posts": [new("one"), new("two")]});
+    let script = batch(records(zones(Recording::new())), 200, include_str!("../fixtures/batch.json"), posts);
+    let state = script.run(|| Cloudflare::present(&context("example.com", &[]), &two_new())).result.expect("published");
+    let deletes =
+        json!({"deletes": [{"id": "673e67954025e0ba6aaa6d586b9e0b59"}, {"id": "773e67954025e0ba6aaa6d586b9e0b59"}]});
+    let script = batch(Recording::new(), 200, r#"{"result": {"deletes": []}}"#, deletes);
+    script.run(|| Cloudflare::cleanup(&context("example.com", &[]), &two_new(), &state)).result.expect("removed");
+}
+
+#[test]
+fn what_a_refused_batch_would_have_removed_is_removed_one_by_one() {
+    let mut state = crate::state::State::new(ZONE);
+    let ids = ["673e67954025e0ba6aaa6d586b9e0b59", "773e67954025e0ba6aaa6d586b9e0b59"];
+    two_new().iter().zip(ids).for_each(|(record, id)| state.keep(record, id));
+    let deletes = json!({"deletes": [{"id": ids[0]}, {"id": ids[1]}]});
+    let script = batch(Recording::new(), 404, &refusal(81044), deletes);
+    let script = delete(script, ids[0], 404, &refusal(81044));
+    let script = delete(script, ids[1], 200, "{}");
+    let cleanup = || Cloudflare::cleanup(&context("example.com", &[]), &two_new(), &state.bytes());
+    script.run(cleanup).result.expect("removed");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the suite must know of each provider.
 
-use acmite_lab::api::{self, CloudflareToken, Reply, Request};
+use acmite_lab::api::{self, CloudflareToken, InwxFactor, Reply, Request};
 use acmite_lab::dns::Store;
 
 use crate::bind::bind_zones;
@@ -60,7 +60,7 @@ fn not_get(request: &Request) -> bool {
     request.method != "GET"
 }
 
-/// Cloudflare: the zone, the records, and one request a value.
+/// Cloudflare: the zone, the records, and one batch.
 pub fn cloudflare() -> Adapter {
     Adapter {
         plugin: "cloudflare",
@@ -68,7 +68,7 @@ pub fn cloudflare() -> Adapter {
         secrets: |token| vec![("api_token", token.to_owned())],
         credential: "token-of-the-suite",
         wrong_credential: "token-of-another",
-        most: Most { present: 52, cleanup: 50 },
+        most: Most { present: 3, cleanup: 1 },
         back: Back::Mock {
             rules: |store, value| Box::new(api::cloudflare(store, CloudflareToken { value, zones: None })),
             origin: Some("api"),
@@ -296,6 +296,38 @@ pub fn google() -> Adapter {
             origin: Some("login,api"),
             writes: |request| request.method != "GET" && request.path != "/token",
         },
+    }
+}
+
+/// INWX: a login, which serves the whole run, one read, and one request a value.
+pub fn inwx() -> Adapter {
+    Adapter {
+        plugin: "inwx",
+        settings: |_| vec![("user", api::INWX_USER.to_owned())],
+        secrets: |password| vec![("password", password.to_owned())],
+        credential: "password-of-the-suite",
+        wrong_credential: "password-of-another",
+        most: Most { present: 52, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, password| Box::new(api::inwx(store, password, InwxFactor::None)),
+            origin: Some("login,api"),
+            writes: |request| request.body.contains("Record\""),
+        },
+    }
+}
+
+/// INWX with a second factor, whose codes are taken once: a second login within 30 s is refused.
+pub fn inwx_second_factor() -> Adapter {
+    let plain = inwx();
+    let Back::Mock { origin, writes, .. } = plain.back else { return plain };
+    let rules: fn(Store, String) -> Rules = |store, password| Box::new(api::inwx(store, password, InwxFactor::Code));
+    Adapter {
+        secrets: |password| {
+            vec![("password", password.to_owned()), ("shared_secret", api::INWX_SHARED_SECRET.to_owned())]
+        },
+        most: Most { present: 53, cleanup: 51 },
+        back: Back::Mock { rules, origin, writes },
+        ..plain
     }
 }
 

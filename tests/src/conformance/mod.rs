@@ -8,6 +8,7 @@ pub mod bench;
 pub mod check;
 pub mod counter;
 pub mod faults;
+pub mod login;
 pub mod settled;
 pub mod slots;
 pub mod values;

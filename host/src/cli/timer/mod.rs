@@ -14,16 +14,16 @@ use super::{Global, Printer};
 use crate::secure_file::write_whole;
 use units::Installation;
 
-/// Renew by itself, twice a day: a hardened systemd service with its timer, or a cron job.
+/// Renew by itself, twice a day: a hardened systemd service with its timer or one that goes on, or a cron job.
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Print the files
     ///
     /// Example: acmite timer print --cron
     Print(Kind),
-    /// Write the files and enable the timer
+    /// Write the files and enable the timer, or the service
     ///
-    /// Example: acmite timer install --credential cloudflare:/etc/acmite/cloudflare.toml
+    /// Examples: acmite timer install --credential cloudflare:/etc/acmite/cloudflare.toml; acmite timer install --service
     Install(Install),
 }
 
@@ -32,6 +32,9 @@ pub(super) struct Kind {
     /// A systemd service and timer; what is meant if nothing is said
     #[arg(long, conflicts_with = "cron")]
     systemd: bool,
+    /// A systemd service that goes on and follows acmite.toml, `acmite run`, in place of the timer
+    #[arg(long, conflicts_with_all = ["cron", "systemd"])]
+    service: bool,
     /// A file for /etc/cron.d
     #[arg(long)]
     cron: bool,
@@ -74,7 +77,7 @@ pub(super) fn run(command: &Command, global: &Global, printer: &Printer) -> Resu
             };
             let written = write(&folder, &files(&install.kind, state.root())?)?;
             if install.to.is_none() && !install.kind.cron {
-                enable()?;
+                enable(if install.kind.service { units::DAEMON_NAME } else { units::RENEWAL_TIMER })?;
             }
             let lines: Vec<String> = written.iter().map(|path| format!("wrote {}", path.display())).collect();
             printer.result(&lines.join("\n"), &json!({"event": "timer-installed", "files": written}));
@@ -87,6 +90,9 @@ fn files(kind: &Kind, state_dir: &Path) -> Result<Vec<(&'static str, String)>, F
     let program = std::env::current_exe()
         .map_err(|error| Failure::new(Exit::Failed, format!("could not find this program: {error}")))?;
     let installation = Installation { program: &program, state_dir, credentials: &kind.credential };
+    if kind.service {
+        return Ok(vec![units::daemon(&installation)]);
+    }
     if !kind.cron {
         return Ok(units::systemd(&installation).to_vec());
     }
@@ -113,8 +119,8 @@ fn write(folder: &Path, files: &[(&'static str, String)]) -> Result<Vec<PathBuf>
     written.collect::<Result<_, _>>().map_err(|error| Failure::of(Exit::Configuration, &error))
 }
 
-fn enable() -> Result<(), Failure> {
-    for words in [vec!["daemon-reload"], vec!["enable", "--now", "acmite-renew.timer"]] {
+fn enable(unit: &str) -> Result<(), Failure> {
+    for words in [vec!["daemon-reload"], vec!["enable", "--now", unit]] {
         let status = Process::new("systemctl").args(&words).status();
         let failed = |why: String| {
             let said = words.join(" ");

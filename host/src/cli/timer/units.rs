@@ -12,14 +12,24 @@ pub(super) struct Installation<'a> {
 
 /// Name and text of the service and its timer.
 pub(super) fn systemd(installation: &Installation<'_>) -> [(&'static str, String); 2] {
-    [("acmite-renew.service", service(installation)), ("acmite-renew.timer", TIMER.to_owned())]
+    [(RENEWAL, filled(SERVICE, installation)), (RENEWAL_TIMER, TIMER.to_owned())]
 }
 
-fn service(installation: &Installation<'_>) -> String {
+/// Name and text of the service that goes on.
+pub(super) fn daemon(installation: &Installation<'_>) -> (&'static str, String) {
+    (DAEMON_NAME, filled(DAEMON, installation))
+}
+
+const RENEWAL: &str = "acmite-renew.service";
+pub(super) const RENEWAL_TIMER: &str = "acmite-renew.timer";
+pub(super) const DAEMON_NAME: &str = "acmite.service";
+
+fn filled(unit: &str, installation: &Installation<'_>) -> String {
     let [program, state_dir] = [installation.program, installation.state_dir].map(quoted_for_systemd);
     let credentials: String =
         installation.credentials.iter().map(|one| format!("LoadCredential={}\n", one.replace('%', "%%"))).collect();
-    SERVICE.replace("{program}", &program).replace("{state_dir}", &state_dir).replace("{credentials}", &credentials)
+    let unit = unit.replace("{sandbox}", SANDBOX).replace("{program}", &program);
+    unit.replace("{state_dir}", &state_dir).replace("{credentials}", &credentials)
 }
 
 /// systemd.syntax(7): quotes, backslashes and percent signs mean something.
@@ -28,7 +38,7 @@ fn quoted_for_systemd(path: &Path) -> String {
     format!("\"{text}\"")
 }
 
-/// MemoryDenyWriteExecute is left out, as providers are compiled on this machine when they are first used.
+/// A run that ends, for the timer.
 const SERVICE: &str = "[Unit]
 Description=Renew TLS certificates that are due
 Documentation=https://github.com/acmite/acmite
@@ -40,7 +50,33 @@ Type=oneshot
 ExecStart={program} --state-dir {state_dir} renew --random-delay
 {credentials}# Hooks run in this sandbox too. What they write elsewhere belongs in a drop-in (systemctl edit acmite-renew):
 # ReadWritePaths=/etc/haproxy/certs
-ReadWritePaths={state_dir}
+{sandbox}";
+
+/// One that goes on; Type=notify-reload would need systemd 253.
+const DAEMON: &str = "[Unit]
+Description=Keep TLS certificates as described and renewed
+Documentation=https://github.com/acmite/acmite
+Wants=network-online.target
+After=network-online.target nss-lookup.target
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={program} --state-dir {state_dir} run
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+RestartSec=30
+TimeoutStopSec=90
+WatchdogSec=120
+{credentials}# Hooks run in this sandbox too. What they write elsewhere belongs in a drop-in (systemctl edit acmite):
+# ReadWritePaths=/etc/haproxy/certs
+{sandbox}
+[Install]
+WantedBy=multi-user.target
+";
+
+/// MemoryDenyWriteExecute is left out, as providers are compiled on this machine when they are first used.
+const SANDBOX: &str = "ReadWritePaths={state_dir}
 ProtectSystem=strict
 ProtectHome=read-only
 PrivateTmp=yes
@@ -102,7 +138,9 @@ mod tests {
         let start = "ExecStart=\"/opt/my tools/acmite\" --state-dir \"/srv/100%%\" renew --random-delay\n";
         assert!(service.contains(start), "{service}");
         assert!(service.contains("\nLoadCredential=cloudflare:/etc/acmite/cloudflare.toml\n"), "{service}");
-        assert!(!service.contains('{'), "{service}");
+        let (_, daemon) = daemon(&installation);
+        assert!(daemon.contains("ExecStart=\"/opt/my tools/acmite\" --state-dir \"/srv/100%%\" run\n"), "{daemon}");
+        assert!(!service.contains('{') && !daemon.contains('{'), "{service}{daemon}");
         let cron = cron(&installation).expect("text");
         assert!(cron.contains("root '/opt/my tools/acmite' --state-dir '/srv/100\\%'"), "{cron}");
     }

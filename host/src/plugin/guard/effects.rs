@@ -68,7 +68,7 @@ impl Case<'_> {
         let (mut changes, mut targets) = (Vec::new(), Vec::new());
         for effect in &self.endpoint.effects {
             match &effect.rows {
-                None => changes.push(self.by_id(effect)?),
+                None => changes.extend(self.by_ids(effect)?),
                 Some(rows) => targets.extend(self.targets(effect, rows, zone)?),
             }
         }
@@ -86,8 +86,16 @@ impl Case<'_> {
         Ok(changes)
     }
 
-    fn by_id(&self, effect: &Effect) -> Result<Change, String> {
-        let id = effect.id.as_ref().map(|id| self.view.texts(id, None)).unwrap_or_default();
+    fn by_ids(&self, effect: &Effect) -> Result<Vec<Change>, String> {
+        if effect.each.is_empty() {
+            return Ok(vec![self.by_id(effect, None)?]);
+        }
+        let found = tree::rows(self.view.body.unwrap_or(&Node::Null), &effect.each);
+        found.iter().map(|row| self.by_id(effect, Some(row))).collect()
+    }
+
+    fn by_id(&self, effect: &Effect, row: Option<&Row<'_>>) -> Result<Change, String> {
+        let id = effect.id.as_ref().map(|id| self.view.texts(id, row)).unwrap_or_default();
         let id = one(id, "id")?;
         let records = self.facts.record(self.place, &id);
         let first = records.first().ok_or_else(|| format!("the record id {id:?} was not seen in a reply"))?;

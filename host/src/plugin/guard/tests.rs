@@ -1,3 +1,4 @@
+mod batch;
 mod kit;
 mod records;
 mod rpc;

@@ -159,7 +159,7 @@ impl RawEffect {
         let id = self.id.map(|text| template(key, &text)).transpose()?;
         if id.is_some() {
             return match op {
-                OpRule::Fixed(Op::Delete) => Ok(Effect { op, rows: None, id }),
+                OpRule::Fixed(Op::Delete) => Ok(Effect { op, rows: None, each: self.each, id }),
                 _ => Err(rule(key, "only `delete` can be by id")),
             };
         }
@@ -174,7 +174,7 @@ impl RawEffect {
             ttl: self.ttl,
             keep: self.keep,
         };
-        Ok(Effect { op, rows: Some(rows.checked(key)?), id: None })
+        Ok(Effect { op, rows: Some(rows.checked(key)?), each: String::new(), id: None })
     }
 }
 

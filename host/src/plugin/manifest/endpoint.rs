@@ -120,7 +120,8 @@ impl Endpoint {
     /// The elements of the body that may stand several times beside each other.
     pub fn repeatable_paths(&self) -> Vec<String> {
         let rows = self.effects.iter().filter_map(|effect| effect.rows.as_ref());
-        rows.flat_map(|rows| [rows.each.clone(), rows.element_path()]).collect()
+        let by_id = self.effects.iter().map(|effect| effect.each.clone()).filter(|each| !each.is_empty());
+        rows.flat_map(|rows| [rows.each.clone(), rows.element_path()]).chain(by_id).collect()
     }
 }
 
@@ -140,7 +141,7 @@ impl Rows {
 
 impl Effect {
     fn body_paths(&self) -> Vec<String> {
-        let mut paths: Vec<String> = self.id.iter().flat_map(|id| id.body_paths("")).collect();
+        let mut paths: Vec<String> = self.id.iter().flat_map(|id| id.body_paths(&self.each)).collect();
         let Some(rows) = &self.rows else { return paths };
         if let OpRule::By(place, _) = &self.op {
             paths.extend(place.body_paths(&rows.each));
@@ -228,9 +229,11 @@ pub enum Covers {
 pub struct Effect {
     /// How.
     pub op: OpRule,
-    /// To which records; `None`: to the record with `id`.
+    /// To which records; `None`: to those with `id`.
     pub rows: Option<Rows>,
-    /// The id of the record.
+    /// The elements of the body that name a record by its id each; empty if the request names one.
+    pub each: String,
+    /// The id of a record.
     pub id: Option<Template>,
 }
 

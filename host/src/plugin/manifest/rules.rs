@@ -242,7 +242,7 @@ fn differ(one: &Template, other: &Template) -> bool {
 mod tests {
     use super::*;
 
-    const INWX: &str = include_str!("../fixtures/inwx.toml");
+    const INWX: &str = include_str!("../../../../plugins/inwx/plugin.toml");
     const GOOGLE: &str = include_str!("../../../../plugins/google/plugin.toml");
     const NAMECHEAP: &str = include_str!("../../../../plugins/namecheap/plugin.toml");
 

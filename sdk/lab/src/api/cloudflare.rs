@@ -47,6 +47,7 @@ pub fn cloudflare(store: Store, token: CloudflareToken) -> impl Fn(&Request) -> 
                 (Ok(zone), "GET", []) => success(zone_wire(&zone)),
                 (Ok(zone), "GET", ["dns_records"]) => records(&store, &zone, request),
                 (Ok(zone), "POST", ["dns_records"]) => create(&store, &zone, request),
+                (Ok(zone), "POST", ["dns_records", "batch"]) => batch(&store, &zone, request),
                 (Ok(zone), "GET", ["dns_records", record]) => details(&store, &zone, record),
                 (Ok(zone), "DELETE", ["dns_records", record]) => delete(&store, &zone, record),
                 _ => no_route(),
@@ -150,33 +151,99 @@ fn owner(entry: &Entry) -> String {
 
 fn create(store: &Store, zone: &str, request: &Request) -> Reply {
     let Some(body) = request.json() else { return failure(400, 9207, "Request body is invalid.") };
-    let (Some("TXT"), Some(name), Some(content)) =
-        (body["type"].as_str(), body["name"].as_str(), body["content"].as_str())
-    else {
-        return failure(400, 9005, "Content for the record is invalid: type TXT, name and content are needed.");
-    };
-    let Ok(ttl) = ttl(&body["ttl"]) else {
-        return failure(400, 9021, "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.");
-    };
-    let name = full_name(name, zone);
-    // What is not quoted is taken as it stands.
-    let value = if content.starts_with('"') { text::unquoted(content) } else { Some(content.to_owned()) };
-    let Some(value) = value else { return failure(400, 9005, "Content for TXT record is invalid.") };
-    let existing = store.records(zone).unwrap_or_default();
-    let at_name = |kind: RecordType| {
-        existing.iter().filter(|entry| owner(entry) == name).filter(move |entry| entry.record.record_type() == kind)
-    };
-    if at_name(RecordType::CNAME).next().is_some() {
-        return failure(400, 81054, "A CNAME record with that host already exists.");
-    }
-    if at_name(RecordType::TXT).any(|entry| entry.value() == value) {
-        return failure(400, 81058, "An identical record already exists.");
-    }
-    match store.add(zone, &name, RecordType::TXT, ttl, &value) {
-        Err(error) => failure(400, 9000, &error.to_string()),
-        Ok(added) => found(store, zone, |entry| entry.id == added),
+    match New::read(&body, zone).and_then(|new| new.may_join(&store.records(zone).unwrap_or_default()).map(|()| new)) {
+        Err(refusal) => refusal,
+        Ok(new) => new.added(store, zone).map_or_else(|refusal| refusal, success),
     }
 }
+
+/// A TXT record to be made.
+struct New {
+    name: String,
+    value: String,
+    ttl: u32,
+}
+
+impl New {
+    fn read(body: &Value, zone: &str) -> Result<Self, Reply> {
+        let (Some("TXT"), Some(name), Some(content)) =
+            (body["type"].as_str(), body["name"].as_str(), body["content"].as_str())
+        else {
+            let message = "Content for the record is invalid: type TXT, name and content are needed.";
+            return Err(failure(400, 9005, message));
+        };
+        let Ok(ttl) = ttl(&body["ttl"]) else {
+            let message = "Invalid TTL. Must be between 60 and 86400 seconds, or 1 for Automatic.";
+            return Err(failure(400, 9021, message));
+        };
+        // What is not quoted is taken as it stands.
+        let value = if content.starts_with('"') { text::unquoted(content) } else { Some(content.to_owned()) };
+        let value = value.ok_or_else(|| failure(400, 9005, "Content for TXT record is invalid."))?;
+        Ok(Self { name: full_name(name, zone), value, ttl })
+    }
+
+    fn may_join(&self, existing: &[Entry]) -> Result<(), Reply> {
+        let mut at_name = existing.iter().filter(|entry| owner(entry) == self.name);
+        if at_name.clone().any(|entry| entry.record.record_type() == RecordType::CNAME) {
+            return Err(failure(400, 81054, "A CNAME record with that host already exists."));
+        }
+        if at_name.any(|entry| entry.record.record_type() == RecordType::TXT && entry.value() == self.value) {
+            return Err(failure(400, 81058, "An identical record already exists."));
+        }
+        Ok(())
+    }
+
+    fn added(&self, store: &Store, zone: &str) -> Result<Value, Reply> {
+        let added = store.add(zone, &self.name, RecordType::TXT, self.ttl, &self.value);
+        let added = added.map_err(|error| failure(400, 9000, &error.to_string()))?;
+        let entry = store.records(zone).unwrap_or_default().into_iter().find(|entry| entry.id == added);
+        entry.map(|entry| wire(&entry, zone)).ok_or_else(absent)
+    }
+}
+
+/// Deletes and posts, all or none: <https://developers.cloudflare.com/api/resources/dns/subresources/records/methods/batch/>.
+fn batch(store: &Store, zone: &str, request: &Request) -> Reply {
+    match checked_batch(store, zone, request) {
+        Err(refusal) => refusal,
+        Ok((gone, new)) => {
+            let deleted: Vec<Value> = gone.iter().map(|entry| wire(entry, zone)).collect();
+            let is_gone = |entry: &Entry| gone.iter().any(|one| one.id == entry.id);
+            if let Err(error) = store.remove(zone, is_gone) {
+                return failure(400, 9000, &error.to_string());
+            }
+            let posted: Result<Vec<Value>, Reply> = new.iter().map(|new| new.added(store, zone)).collect();
+            let done = posted.map(|posts| json!({"deletes": deleted, "patches": [], "puts": [], "posts": posts}));
+            done.map_or_else(|refusal| refusal, success)
+        }
+    }
+}
+
+/// What a batch would remove and make, if all of it can be done.
+fn checked_batch(store: &Store, zone: &str, request: &Request) -> Result<(Vec<Entry>, Vec<New>), Reply> {
+    let body = request.json().ok_or_else(|| failure(400, 9207, "Request body is invalid."))?;
+    let list = |key: &str| body[key].as_array().cloned().unwrap_or_default();
+    let (deletes, posts) = (list("deletes"), list("posts"));
+    if !(1..=FREE_PLAN_BATCH).contains(&(deletes.len() + posts.len())) {
+        return Err(failure(400, 9207, "Between 1 and 200 changes are taken at once."));
+    }
+    let mut left = store.records(zone).unwrap_or_default();
+    let mut gone = Vec::new();
+    for one in &deletes {
+        let at = left.iter().position(|entry| one["id"].as_str() == Some(&record_id(entry))).ok_or_else(absent)?;
+        gone.push(left.swap_remove(at));
+    }
+    let new: Vec<New> = posts.iter().map(|post| New::read(post, zone)).collect::<Result<_, _>>()?;
+    for (at, one) in new.iter().enumerate() {
+        one.may_join(&left)?;
+        if new[..at].iter().any(|other| (&other.name, &other.value) == (&one.name, &one.value)) {
+            return Err(failure(400, 81058, "An identical record already exists."));
+        }
+    }
+    Ok((gone, new))
+}
+
+/// <https://developers.cloudflare.com/dns/manage-dns-records/how-to/batch-record-changes/>
+const FREE_PLAN_BATCH: usize = 200;
 
 /// Automatic is 300 seconds.
 fn ttl(given: &Value) -> Result<u32, ()> {

@@ -52,7 +52,8 @@ impl Request {
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// The body; `Null` is none, a string is XML or other text as it stands.
+    /// The body; `Null` is none, a string is XML or other text as it stands. An object's member `set-cookie` is sent as
+    /// that header in its place.
     pub body: Value,
 }
 
@@ -169,7 +170,7 @@ async fn handle(shared: Arc<Shared>, incoming: http::Request<Incoming>) -> Resul
     shared.received.fetch_add(1, Ordering::SeqCst);
     let fault = shared.next_fault(&request);
     let breaks_off = fault == Some(Fault::BreaksOff);
-    let (status, retry_after, body) = execute(&shared.rules, &request, fault).await;
+    let Executed { status, retry_after, cookie, body } = execute(&shared.rules, &request, fault).await;
     let Request { method, path, query, body: sent, .. } = request;
     let entry = RequestLog { method, path, query, body: sent, status };
     shared.log.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
@@ -178,7 +179,11 @@ async fn handle(shared: Arc<Shared>, incoming: http::Request<Incoming>) -> Resul
         true => respond(200, None, JSON, broken_body()),
         false => {
             let kind = if body.starts_with('<') { "text/xml" } else { JSON };
-            respond(status, retry_after, kind, Body::from(body))
+            let mut response = respond(status, retry_after, kind, Body::from(body));
+            if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
+                response.headers_mut().insert("set-cookie", cookie);
+            }
+            response
         }
     })
 }
@@ -189,18 +194,29 @@ fn broken_body() -> Body {
     Body::from_stream(futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"{")), broken]))
 }
 
-async fn execute(rules: &Rules, request: &Request, fault: Option<Fault>) -> (u16, Option<u32>, String) {
+/// What a request comes to.
+#[derive(Default)]
+struct Executed {
+    status: u16,
+    retry_after: Option<u32>,
+    cookie: Option<String>,
+    body: String,
+}
+
+async fn execute(rules: &Rules, request: &Request, fault: Option<Fault>) -> Executed {
     if let Some(Fault::Status { status, retry_after }) = fault {
-        return (status, retry_after, "{}".to_owned());
+        return Executed { status, retry_after, body: "{}".to_owned(), ..Executed::default() };
     }
     if let Some(Fault::Slow(delay)) = fault {
         tokio::time::sleep(delay).await;
     }
-    let reply = rules(request);
+    let Reply { status, mut body } = rules(request);
+    let cookie = body.as_object_mut().and_then(|body| body.remove("set-cookie"));
+    let cookie = cookie.and_then(|cookie| cookie.as_str().map(str::to_owned));
     match fault {
-        Some(Fault::Malformed) => (reply.status, None, "{\"result\": [".to_owned()),
-        Some(Fault::FailsAfter { status }) => (status, None, "{}".to_owned()),
-        _ => (reply.status, None, written(reply.body)),
+        Some(Fault::Malformed) => Executed { status, body: "{\"result\": [".to_owned(), ..Executed::default() },
+        Some(Fault::FailsAfter { status }) => Executed { status, body: "{}".to_owned(), ..Executed::default() },
+        _ => Executed { status, cookie, body: written(body), retry_after: None },
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) fn directory(ca: &Shared) -> Answer {
     }
     meta.insert("website".to_owned(), json!("https://github.com/acmite/acmite"));
     meta.insert("externalAccountRequired".to_owned(), json!(!ca.options.external_accounts.is_empty()));
+    if !ca.options.caa_identities.is_empty() {
+        meta.insert("caaIdentities".to_owned(), json!(ca.options.caa_identities));
+    }
     if !ca.options.profiles.is_empty() {
         let entries = ca.options.profiles.iter().map(|profile| (profile.name.clone(), json!(profile.description)));
         meta.insert("profiles".to_owned(), Value::Object(entries.collect()));

@@ -43,8 +43,14 @@ pub enum Fault {
     Drop,
     /// Executed, then cut: the client cannot know it took effect.
     DropAfter,
+    /// Never answered, nothing executed.
+    Hang,
+    /// Executed, then never answered.
+    HangAfter,
     /// Executed, then answered with a body that is not JSON.
     Malformed,
+    /// Executed, then the answer breaks off in the middle of its body.
+    Truncated,
     /// Executed this much later.
     Slow(Duration),
 }
@@ -58,7 +64,7 @@ pub struct RequestLog {
     pub method: String,
     /// As the client wrote it.
     pub url: String,
-    /// The answer's status; 0 where the connection was cut.
+    /// The answer's status; 0 where none was sent.
     pub status: u16,
     /// The problem's type without its URN prefix, where it was one.
     pub problem: Option<&'static str>,
@@ -69,18 +75,34 @@ pub struct RequestLog {
 
 /// Faults in waiting.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<(Option<Endpoint>, Fault)>);
+pub(super) struct Faults {
+    queued: Vec<(Option<Endpoint>, Fault)>,
+    /// How many requests come before, and which fault.
+    counted: Vec<(usize, Fault)>,
+}
 
 impl Faults {
     pub(super) fn add(&mut self, count: usize, endpoint: Option<Endpoint>, fault: &Fault) {
-        self.0.extend(std::iter::repeat_n((endpoint, fault.clone()), count));
+        self.queued.extend(std::iter::repeat_n((endpoint, fault.clone()), count));
     }
 
-    /// The oldest that suits the endpoint.
+    pub(super) fn add_at(&mut self, number: usize, fault: Fault) {
+        self.counted.push((number, fault));
+    }
+
+    /// The one for this very request, else the oldest that suits the endpoint.
     pub(super) fn take(&mut self, endpoint: Endpoint) -> Option<Fault> {
+        self.counted.iter_mut().for_each(|(before, _)| *before = before.saturating_sub(1));
+        if let Some(position) = self.counted.iter().position(|(before, _)| *before == 0) {
+            return Some(self.counted.remove(position).1);
+        }
         let suits = |(wanted, _): &(Option<Endpoint>, Fault)| wanted.is_none_or(|wanted| wanted == endpoint);
-        let position = self.0.iter().position(suits)?;
-        Some(self.0.remove(position).1)
+        let position = self.queued.iter().position(suits)?;
+        Some(self.queued.remove(position).1)
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -96,5 +118,13 @@ mod tests {
         assert_eq!(faults.take(Endpoint::Directory), Some(Fault::BadNonce));
         assert_eq!(faults.take(Endpoint::Directory), None);
         assert_eq!(faults.take(Endpoint::NewOrder), Some(Fault::Drop));
+    }
+
+    #[test]
+    fn a_fault_at_a_number_is_met_by_that_request_alone() {
+        let mut faults = Faults::default();
+        faults.add_at(2, Fault::Drop);
+        let taken = [(); 3].map(|()| faults.take(Endpoint::NewOrder));
+        assert_eq!(taken, [None, Some(Fault::Drop), None]);
     }
 }

@@ -25,6 +25,10 @@ pub struct CaOptions {
     pub alternate_chain: bool,
     /// Profiles an order may name (draft-ietf-acme-profiles).
     pub profiles: Vec<Profile>,
+    /// Names the CA takes for itself in CAA records, for `meta.caaIdentities`; it does not look at the records.
+    pub caa_identities: Vec<String>,
+    /// By how much its clock is ahead, as the `Date` header tells.
+    pub ahead: Duration,
 }
 
 /// One certificate profile.
@@ -74,6 +78,8 @@ impl Default for CaOptions {
                 profile("classic", "the lab's usual certificates", 90),
                 profile("shortlived", "certificates for six days", 6),
             ],
+            caa_identities: Vec::new(),
+            ahead: Duration::ZERO,
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde::Serialize;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
 use super::directory::{Target, directory, target};
 use super::fault::{Endpoint, Fault, RequestLog};
@@ -93,6 +94,16 @@ impl Ca {
         self.shared.state().faults.add(count, endpoint, fault);
     }
 
+    /// The request number `number` from now, counted from 1, meets `fault`, whatever it is for.
+    pub fn fail_at(&self, number: usize, fault: Fault) {
+        self.shared.state().faults.add_at(number, fault);
+    }
+
+    /// Forgets the faults that no request has met.
+    pub fn forget_faults(&self) {
+        self.shared.state().faults.clear();
+    }
+
     /// Makes renewal information say of every certificate that it is to be renewed now.
     pub fn renew_everything_now(&self) {
         self.shared.state().renewal_window = Some(renewal::past_window(OffsetDateTime::now_utc()));
@@ -129,7 +140,7 @@ async fn handle(ca: Arc<Shared>, incoming: Request<Incoming>) -> Result<Response
     let fault = ca.state().faults.take(target.endpoint);
     let outcome = match &fault {
         Some(Fault::Status { status, retry_after }) => Err(failing(*status, *retry_after)),
-        Some(Fault::Drop) => Err(Problem::internal("cut")),
+        Some(Fault::Drop | Fault::Hang) => Err(Problem::internal("cut")),
         _ => {
             if let Some(Fault::Slow(delay)) = &fault {
                 tokio::time::sleep(*delay).await;
@@ -138,7 +149,8 @@ async fn handle(ca: Arc<Shared>, incoming: Request<Incoming>) -> Result<Response
             execute(&ca, &parts.method, &parts.headers, target, &body, fault.as_ref())
         }
     };
-    let cut = matches!(fault, Some(Fault::Drop | Fault::DropAfter));
+    let hangs = matches!(fault, Some(Fault::Hang | Fault::HangAfter));
+    let cut = hangs || matches!(fault, Some(Fault::Drop | Fault::DropAfter));
     let (status, problem) = match &outcome {
         _ if cut => (0, None),
         Ok(answer) => (answer.status, None),
@@ -146,10 +158,14 @@ async fn handle(ca: Arc<Shared>, incoming: Request<Incoming>) -> Result<Response
     };
     let (method, url) = (parts.method.to_string(), parts.uri.to_string());
     ca.state().log.push(RequestLog { endpoint: target.endpoint, method, url, status, problem, at });
+    if hangs {
+        // Until the client closes the connection.
+        std::future::pending::<()>().await;
+    }
     if cut {
         return Err(Cut);
     }
-    Ok(respond(&ca, &parts.method, outcome, fault == Some(Fault::Malformed)))
+    Ok(respond(&ca, &parts.method, outcome, fault.as_ref()))
 }
 
 fn failing(status: u16, retry_after: Option<u32>) -> Problem {
@@ -245,7 +261,7 @@ fn signer(ca: &Shared, header: &Header, endpoint: Endpoint) -> Result<(Jwk, Opti
     }
 }
 
-fn respond(ca: &Shared, method: &Method, outcome: Result<Answer, Problem>, garbled: bool) -> Response<Body> {
+fn respond(ca: &Shared, method: &Method, outcome: Result<Answer, Problem>, fault: Option<&Fault>) -> Response<Body> {
     let mut headers = HeaderMap::new();
     let mut put = |name: header::HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -272,11 +288,32 @@ fn respond(ca: &Shared, method: &Method, outcome: Result<Answer, Problem>, garbl
     kind.iter().for_each(|kind| put(header::CONTENT_TYPE, kind));
     put(header::LINK, &format!("<{}>;rel=\"index\"", ca.url("directory")));
     put(header::CACHE_CONTROL, "no-store");
+    if let Some(date) = date(ca.options.ahead) {
+        put(header::DATE, &date);
+    }
     if method != Method::GET || status == 204 {
         put(header::HeaderName::from_static("replay-nonce"), &ca.state().nonces.issue());
     }
-    let mut response = Response::new(if garbled { Body::from("{\"status\": ") } else { Body::from(body) });
+    let mut response = Response::new(match fault {
+        _ if method == Method::HEAD => Body::empty(),
+        Some(Fault::Malformed) => Body::from("{\"status\": "),
+        Some(Fault::Truncated) => half(body),
+        _ => Body::from(body),
+    });
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = headers;
     response
+}
+
+/// A body that breaks off.
+fn half(mut body: String) -> Body {
+    body.truncate(body.len() / 2);
+    let parts = [Ok(body), Err(Cut)];
+    Body::from_stream(futures_util::stream::iter(parts))
+}
+
+/// What a clock that is ahead says, as RFC 9110 section 5.6.7 writes it; the server's own header serves for one that is not.
+fn date(ahead: Duration) -> Option<String> {
+    let text = (OffsetDateTime::now_utc() + ahead).format(&Rfc2822).ok()?;
+    (!ahead.is_zero()).then(|| text.replace("+0000", "GMT"))
 }

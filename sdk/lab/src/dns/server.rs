@@ -27,6 +27,8 @@ pub enum Mood {
     Refuses,
     /// Answers without the AA bit.
     Lame,
+    /// SERVFAIL to all who do not do without validation (the CD bit), as a resolver to what DNSSEC shows to be forged.
+    Bogus,
 }
 
 /// One server's behaviour; changeable at any time.
@@ -206,6 +208,7 @@ impl Server {
         match (behaviour.mood, op_code, standing) {
             (Mood::Silent, ..) => None,
             (Mood::Refuses, ..) => failed(ResponseCode::Refused),
+            (Mood::Bogus, OpCode::Query, _) if !request.metadata.checking_disabled => failed(ResponseCode::ServFail),
             (_, _, Standing::Bad { .. }) => failed(ResponseCode::NotAuth),
             (_, OpCode::Query, _) => Some(self.answer(request, query, behaviour)),
             (_, OpCode::Update, Standing::Unsigned) => failed(ResponseCode::Refused),

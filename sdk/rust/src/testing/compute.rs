@@ -26,6 +26,34 @@ pub(super) fn hmac(hash: Hash, key: &[u8], data: &[u8]) -> Option<Vec<u8>> {
     digest(hash, &[padded(0x5c), inner].concat())
 }
 
+/// Six digits of RFC 6238 with SHA-1 and steps of 30 s; the key is base32 text.
+pub(super) fn totp(key: &[u8], now: u64) -> Option<Vec<u8>> {
+    let step = (now / 30).to_be_bytes();
+    let tag = hmac(Hash::Sha1, &base32(key)?, &step)?;
+    let offset = usize::from(tag.last()? & 15);
+    let number = tag[offset..offset + 4].iter().fold(0u32, |number, byte| number << 8 | u32::from(*byte));
+    Some(format!("{:06}", (number & 0x7fff_ffff) % 1_000_000).into_bytes())
+}
+
+/// RFC 4648 section 6, without padding, in either case.
+fn base32(text: &[u8]) -> Option<Vec<u8>> {
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
+    for letter in text.iter().map(u8::to_ascii_uppercase) {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'2'..=b'7' => letter - b'2' + 26,
+            _ => return None,
+        };
+        bits = bits << 5 | u32::from(value);
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    Some(bytes)
+}
+
 pub(super) fn encoded(encoding: Encoding, bytes: Vec<u8>) -> Vec<u8> {
     match encoding {
         Encoding::None => bytes,
@@ -82,6 +110,23 @@ mod tests {
         assert_eq!(hex(long), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
         let wide = hex(hmac(Hash::Sha384, key, data));
         assert!(wide.starts_with("af45d2e376484031617f78d2b58a6b1b") && hmac(Hash::Md5, key, data).is_none());
+    }
+
+    /// RFC 6238 appendix B, the last six of eight digits.
+    #[test]
+    fn one_time_codes_are_those_of_the_rfc() {
+        let key = b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+        for (now, code) in [
+            (59, "287082"),
+            (1_111_111_109, "081804"),
+            (1_111_111_111, "050471"),
+            (1_234_567_890, "005924"),
+            (2_000_000_000, "279037"),
+            (20_000_000_000, "353130"),
+        ] {
+            assert_eq!(totp(key, now).as_deref(), Some(code.as_bytes()), "{now}");
+        }
+        assert_eq!(totp(b"no base32!", 59), None);
     }
 
     /// RFC 4648 section 10.

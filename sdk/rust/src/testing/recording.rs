@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::bindings::acmite::provider::dns_update::UpdateError;
 use crate::bindings::acmite::provider::http::{Reply, SendError};
+use crate::testing::NOW;
 use crate::testing::script::{self, Body, HttpStep, Script, Step};
 use crate::{Context, Pair, Txt};
 
@@ -149,7 +150,7 @@ pub fn context(zone: &str, settings: &[(&str, &str)]) -> Context {
         settings: settings.iter().map(|(name, value)| pair(name, value)).collect(),
         origins: vec![pair("api", "https://api.example")],
         ttl: 60,
-        now: 1_795_521_600,
+        now: NOW,
         random: vec![7; 32],
     }
 }

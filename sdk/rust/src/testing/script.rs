@@ -174,7 +174,7 @@ pub(crate) mod host {
     use crate::Level;
     use crate::bindings::acmite::provider::dns_update::UpdateError;
     use crate::bindings::acmite::provider::secrets::{Encoding, Fault, Hash, Signing};
-    use crate::testing::compute;
+    use crate::testing::{NOW, compute};
     use crate::{Part, Txt};
 
     pub(crate) fn send(request: &wit::Request) -> Result<wit::Reply, wit::SendError> {
@@ -239,7 +239,8 @@ pub(crate) mod host {
     }
 
     pub(crate) fn totp(key: u32) -> Result<u32, Fault> {
-        call(format!("totp(#{key})"), &[Part::Secret(key)], |_| None)
+        let parts = [Part::Secret(key)];
+        call(format!("totp(#{key})"), &parts, |script| compute::totp(&script.joined(&parts)?, NOW))
     }
 
     fn call(shown: String, parts: &[Part], value: impl FnOnce(&Script) -> Option<Vec<u8>>) -> Result<u32, Fault> {

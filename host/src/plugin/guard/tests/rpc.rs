@@ -3,7 +3,7 @@
 use super::kit::{NAME, ask_for, call, cleanup_after, only_reads_may_check};
 use super::*;
 
-const INWX: &str = include_str!("../../fixtures/inwx.toml");
+const INWX: &str = include_str!("../../../../../plugins/inwx/plugin.toml");
 const DNSPOD: &str = include_str!("../../../../../plugins/dnspod/plugin.toml");
 const ALIDNS: &str = include_str!("../../fixtures/alidns.toml");
 

@@ -1,0 +1,73 @@
+//! What the state folder holds besides certificates: the journal and the installed plugins.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::condition::Condition;
+use crate::flow::http01::TokenFiles;
+use crate::flow::publish::chain;
+use crate::name::DnsName;
+use crate::serve::TokenFile;
+use crate::store::StateDir;
+use crate::store::journal::{Entry, Journal, JournalError, Journalled, Seen};
+use crate::store::plugin_pins::{PinError, PluginPins};
+
+/// What runs that are over left published.
+pub fn leftovers(state: &StateDir) -> Vec<Condition> {
+    let records = |entry: Entry| Condition::LeftoverRecords {
+        names: entry.records.iter().map(|(name, _)| name.clone()).collect(),
+        zone: entry.zone,
+        plugin: entry.plugin.spec,
+        certificate: entry.certificate,
+    };
+    let files = |entry: TokenFiles| Condition::LeftoverFiles {
+        files: entry.files.iter().map(TokenFile::path).collect(),
+        certificate: entry.certificate,
+    };
+    let mut found = left_in(&Journal::new(state), state, records);
+    found.extend(left_in(&Journal::new(state), state, files));
+    found
+}
+
+fn left_in<T: Journalled>(journal: &Journal<T>, state: &StateDir, say: impl Fn(T) -> Condition) -> Vec<Condition> {
+    let damaged = |path: PathBuf, why: String| Condition::JournalDamaged { path, why };
+    let set_aside = journal.set_aside().into_iter().map(|path| damaged(path, "it was set aside".to_owned()));
+    let seen = match journal.look() {
+        Ok(seen) => seen,
+        Err(error) => return vec![unreadable::<T>(state, &error)],
+    };
+    let left =
+        seen.into_iter().filter(|seen| !seen.is_held && !is_kept(seen)).map(|Seen { path, entry, .. }| match entry {
+            Ok(entry) => say(entry),
+            Err(why) => damaged(path, why),
+        });
+    left.chain(set_aside).collect()
+}
+
+/// Another client comes for it.
+fn is_kept<T: Journalled>(seen: &Seen<T>) -> bool {
+    let until = seen.entry.as_ref().ok().and_then(Journalled::kept_until);
+    until.is_some_and(|until| until > time::OffsetDateTime::now_utc())
+}
+
+fn unreadable<T: Journalled>(state: &StateDir, error: &JournalError) -> Condition {
+    Condition::StateFolder { path: T::folder(state), why: chain(error) }
+}
+
+/// The values that runs of this acmite have at a name, be they over or not.
+pub(super) fn published(state: &StateDir, name: &DnsName) -> BTreeSet<String> {
+    let entries = Journal::<Entry>::new(state).look().unwrap_or_default();
+    let records = entries.into_iter().filter_map(|seen| seen.entry.ok()).flat_map(|entry| entry.records);
+    records.filter(|(owner, _)| owner == name).map(|(_, value)| value).collect()
+}
+
+/// Installed plugins that are not what was agreed to.
+pub fn plugins(state: &StateDir) -> Vec<Condition> {
+    let pins = PluginPins::new(state);
+    let bad =
+        |plugin: &str, error: &PinError| Condition::PluginChanged { plugin: plugin.to_owned(), why: chain(error) };
+    match pins.all() {
+        Ok(all) => all.keys().filter_map(|id| Some(bad(id, &pins.component(id).err()?))).collect(),
+        Err(error) => vec![bad("plugins.lock", &error)],
+    }
+}

@@ -1,0 +1,8 @@
+//! acmite measured beside other clients and beside the floor, all against the same servers; `cargo xtask bench`.
+
+pub mod clients;
+pub mod document;
+pub mod local;
+pub mod measure;
+pub mod report;
+pub mod servers;

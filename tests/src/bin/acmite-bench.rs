@@ -1,0 +1,148 @@
+//! Measures acmite beside others; `cargo xtask bench` builds what it needs and runs it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use acmite_tests::acmite;
+use acmite_tests::bench::clients::{Client, Stage};
+use acmite_tests::bench::measure::{Run, Series, run};
+use acmite_tests::bench::report::{self, Scenario};
+use acmite_tests::bench::servers::{Servers, ZONE};
+use acmite_tests::bench::{document, local};
+
+fn main() {
+    let options = Options::from_environment();
+    let mut scenarios = Vec::new();
+    issuing(&options, &mut scenarios);
+    nothing_due(&options, &mut scenarios);
+    starting(&options, &mut scenarios);
+    document::write(&scenarios, &options.folder, options.document.as_deref());
+    say(&report::markdown(&scenarios));
+}
+
+/// What `cargo xtask bench` hands over.
+struct Options {
+    runs: usize,
+    only: Vec<String>,
+    floor: PathBuf,
+    folder: PathBuf,
+    document: Option<PathBuf>,
+}
+
+impl Options {
+    fn from_environment() -> Self {
+        let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let only = std::env::var("BENCH_ONLY").unwrap_or_default();
+        Self {
+            runs: std::env::var("BENCH_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(5),
+            only: only.split(',').filter(|one| !one.is_empty()).map(str::to_owned).collect(),
+            floor: path("BENCH_FLOOR").expect("BENCH_FLOOR; run cargo xtask bench"),
+            folder: path("BENCH_FOLDER").expect("BENCH_FOLDER; run cargo xtask bench"),
+            document: path("BENCH_DOCUMENT"),
+        }
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|one| one == id)
+    }
+}
+
+fn issuing(options: &Options, scenarios: &mut Vec<Scenario>) {
+    use Client::{Acmite, AcmiteCold, AcmiteUpdate, Certbot, Floor, Lego};
+    let wildcard = vec![ZONE.to_owned(), format!("*.{ZONE}")];
+    let fifty: Vec<String> = (0..50).map(|number| format!("host{number}.{ZONE}")).collect();
+    let zones: Vec<String> = (0..10).map(|number| format!("zone{number}.test")).collect();
+    let spread: Vec<String> = (0..100).map(|number| format!("host{number}.{}", zones[number % zones.len()])).collect();
+    let all: [(&str, &str, &[String], &[Client]); 4] = [
+        ("wildcard", "A wildcard and its apex", &wildcard, &[Acmite, Floor, Lego, AcmiteUpdate, Certbot]),
+        ("fifty", "50 names in one zone", &fifty, &[Acmite, Floor, AcmiteUpdate, Certbot, Lego]),
+        ("cold", "The first use of a provider", &wildcard, &[AcmiteCold, Acmite]),
+        ("zones", "100 names in 10 zones", &spread, &[Acmite, Floor]),
+    ];
+    let wanted: Vec<_> = all.into_iter().filter(|(id, ..)| options.has(id)).collect();
+    if wanted.is_empty() {
+        return;
+    }
+    let servers = Servers::start(&zones);
+    let stage = Stage::new(&servers, &zones, options.floor.clone());
+    for (id, title, names, clients) in wanted {
+        let mut series = alternating(options, &stage, names, clients);
+        series.retain(|one| !one.runs.is_empty());
+        scenarios.push(Scenario { id, title: title.to_owned(), series, notes: Vec::new() });
+        let log = options.folder.join(format!("floor-{id}.log"));
+        std::fs::write(log, stage.floor_log()).expect("written");
+    }
+}
+
+/// In turns, so that what else the machine does meets all alike; the first turn warms up and is not counted.
+fn alternating(options: &Options, stage: &Stage<'_>, names: &[String], clients: &[Client]) -> Vec<Series> {
+    let there: Vec<Client> = clients.iter().copied().filter(|client| client.is_there()).collect();
+    let mut all: Vec<Series> = there.iter().map(|one| Series { client: one.name(), runs: Vec::new() }).collect();
+    for turn in 0..=options.runs {
+        for (client, series) in there.iter().zip(&mut all) {
+            // With many names it takes minutes, so that one run must do.
+            let is_slow = *client == Client::Lego && names.len() > 10;
+            if is_slow && turn != 1 {
+                continue;
+            }
+            let done = stage.issue(*client, names);
+            say(&format!("{:>2}  {:<18} {:>7.0} ms", turn, client.name(), done.wall.as_secs_f64() * 1000.0));
+            if turn > 0 {
+                series.runs.push(done);
+            }
+        }
+    }
+    all
+}
+
+fn nothing_due(options: &Options, scenarios: &mut Vec<Scenario>) {
+    if !options.has("due") {
+        return;
+    }
+    let mut all = Vec::new();
+    for (count, first, later) in
+        [(1_000, "1,000, first of a day", "1,000"), (10_000, "10,000, first of a day", "10,000")]
+    {
+        let folder = local::state_with(count);
+        let log = folder.path().join("output");
+        let renew = || run(local::command("renew", folder.path()), &log);
+        all.push(Series { client: first, runs: vec![renew()] });
+        all.push(Series { client: later, runs: (0..options.runs).map(|_| renew()).collect() });
+    }
+    // What all are compared with stands first.
+    all.reverse();
+    let title = "`renew` with nothing due among so many certificates".to_owned();
+    scenarios.push(Scenario { id: "due", title, series: all, notes: Vec::new() });
+}
+
+fn starting(options: &Options, scenarios: &mut Vec<Scenario>) {
+    if !options.has("start") {
+        return;
+    }
+    let folder = local::state_with(100);
+    let log = folder.path().join("output");
+    let version = |program: PathBuf| {
+        let mut command = Command::new(program);
+        command.arg("--version");
+        run(command, &log)
+    };
+    let (mut ours, mut list, mut lego): (Vec<Run>, Vec<Run>, Vec<Run>) = Default::default();
+    for _ in 0..options.runs.max(10) {
+        ours.push(version(acmite::program()));
+        list.push(run(local::command("list", folder.path()), &log));
+        lego.push(version("lego".into()));
+    }
+    let series = vec![
+        Series { client: "acmite --version", runs: ours },
+        Series { client: "acmite list, 100", runs: list },
+        Series { client: "lego --version", runs: lego },
+    ];
+    let bytes = std::fs::metadata(acmite::program()).map(|file| file.len()).unwrap_or_default();
+    let notes = vec![format!("The binary of acmite, with all its providers, holds {bytes} bytes.")];
+    scenarios.push(Scenario { id: "start", title: "Starting".to_owned(), series, notes });
+}
+
+#[expect(clippy::print_stdout, reason = "a command that reports to whoever runs it")]
+fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,161 @@
+//! Moving in from folders that real clients made, and renewing at the same CA without a question.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use acmite_tests::acmite::{Acmite, Finished};
+use acmite_tests::bind::bind_zones;
+use acmite_tests::foreign::{certbot, hook, lego, said};
+use acmite_tests::name_server::{NameServer, TSIG_SECRET};
+use acmite_tests::nginx::nginx;
+use acmite_tests::openssl;
+use acmite_tests::pebble::{Options, Pebble, Version, pebble};
+use acmite_tests::process::{Process, free_port};
+use acmite_tests::scene::Scene;
+
+struct World {
+    scene: Scene,
+    server: NameServer,
+    ca: Pebble,
+    /// The other client's folder.
+    folder: tempfile::TempDir,
+    webroot: tempfile::TempDir,
+    _nginx: Process,
+}
+
+fn world() -> Option<World> {
+    let hosts = ["* IN A 127.0.0.1".to_owned()];
+    let server = bind_zones("hmac-sha256", &[("example.test".into(), hosts.to_vec())])?;
+    let (port, webroot) = (free_port(), tempfile::tempdir().expect("a folder"));
+    let mut options = Options::default();
+    options.more.insert("httpPort".into(), port.into());
+    let ca = pebble(Version::Newest, server.address, &options)?;
+    let nginx = nginx(webroot.path(), port)?;
+    let (scene, folder) = (Scene::rfc2136(&server), tempfile::tempdir().expect("a folder"));
+    Some(World { scene, server, ca, folder, webroot, _nginx: nginx })
+}
+
+impl World {
+    fn import(&self, client: &str, folder: &Path) -> Acmite {
+        let run = Acmite::new(&format!("import {client}"), &self.scene.state()).args([folder]);
+        run.args(["--json", "--ca-bundle"]).args([&self.ca.ca_bundle])
+    }
+
+    fn renew(&self) -> Finished {
+        let resolver = self.server.address.to_string();
+        Acmite::new("renew --force --json", &self.scene.state())
+            .args(["--dns-resolver", &resolver])
+            .run()
+            .expect_code(0)
+    }
+
+    fn certificate(&self, name: &str) -> String {
+        openssl::verify(&self.scene.live(name), &self.ca.issuing_root())
+    }
+
+    fn certbot(&self, words: &[&str]) -> Option<String> {
+        let more = ["--agree-tos", "-m", "a@example.test"];
+        certbot(&[words, &more].concat(), self.folder.path(), &self.ca).map(|mut command| said(&mut command))
+    }
+}
+
+/// Every path below a folder with its mode and what it holds.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let facts = std::fs::symlink_metadata(&path).expect("facts");
+        let holds = match (facts.is_symlink(), facts.is_dir()) {
+            (true, _) => std::fs::read_link(&path).expect("a link").into_os_string().into_encoded_bytes(),
+            (_, true) => {
+                all.extend(tree(&path));
+                Vec::new()
+            }
+            _ => std::fs::read(&path).expect("a file"),
+        };
+        all.insert(path, (facts.permissions().mode(), holds));
+    }
+    all
+}
+
+fn written(path: &Path, text: &str, mode: u32) -> String {
+    std::fs::write(path, text).expect("written");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("changed");
+    path.display().to_string()
+}
+
+fn list<'a>(event: &'a serde_json::Value, key: &str) -> Vec<&'a str> {
+    let all = event[key].as_array().expect("a list").iter();
+    all.map(|one| one.as_str().or(one["what"].as_str()).expect("a text")).collect()
+}
+
+#[test]
+fn certbots_certificates_are_renewed_as_it_renewed_them() {
+    let Some(world) = world() else { return };
+    let (address, root) = (world.server.address, world.webroot.path().display().to_string());
+    let ini = format!(
+        "dns_rfc2136_server = {}\ndns_rfc2136_port = {}\ndns_rfc2136_name = acmite\ndns_rfc2136_secret = {TSIG_SECRET}\n\
+         dns_rfc2136_algorithm = HMAC-SHA256\n",
+        address.ip(),
+        address.port()
+    );
+    let ini = written(&world.scene.folder().join("rfc2136.ini"), &ini, 0o600);
+    let (told, hooks) = (world.scene.folder().join("told"), world.folder.path().join("config/renewal-hooks"));
+    let deploy = format!("echo own $RENEWED_DOMAINS >> {}", told.display());
+    let dns =
+        ["certonly", "--dns-rfc2136", "--dns-rfc2136-propagation-seconds", "1", "--dns-rfc2136-credentials", &ini];
+    let names = ["-d", "example.test", "-d", "*.example.test", "--key-type", "ecdsa", "--elliptic-curve", "secp384r1"];
+    let Some(_) = world.certbot(&[&dns[..], &names, &["--deploy-hook", &deploy]].concat()) else { return };
+    let web = ["certonly", "--webroot", "-w", &root, "-d", "web.example.test", "-d", "b.example.test"];
+    world.certbot(&[&web[..], &["--key-type", "rsa", "--reuse-key"]].concat());
+    let hook = hook(&world.scene, "rfc2136", &address.to_string()).display().to_string();
+    let manual = ["certonly", "--manual", "--preferred-challenges", "dns", "--manual-auth-hook", &hook];
+    world.certbot(&[&manual[..], &["-d", "manual.example.test"]].concat());
+    written(&hooks.join("deploy/all"), &format!("#!/bin/sh\necho all >> {}\n", told.display()), 0o755);
+    std::fs::remove_file(&told).expect("certbot's own call");
+    let (folder, before) = (world.folder.path().join("config"), tree(world.folder.path()));
+
+    let events = world.import("certbot", &folder).run().expect_code(0).events();
+    assert_eq!(list(&events[0], "certificates"), ["example.test", "web.example.test"]);
+    assert_eq!((list(&events[0], "accounts").len(), list(&events[0], "hooks").len()), (1, 1));
+    assert_eq!(list(&events[0], "not_taken"), ["certificate manual.example.test"]);
+    assert_eq!(
+        std::fs::read(world.scene.live("example.test").join("cert.pem")).expect("a certificate"),
+        std::fs::read(folder.join("live/example.test/cert.pem")).expect("a certificate")
+    );
+    let key = std::fs::read(world.scene.live("web.example.test").join("privkey.pem")).expect("a key");
+    world.renew();
+    let certificate = world.certificate("example.test");
+    assert_eq!(openssl::dns_names(&certificate), ["*.example.test", "example.test"]);
+    assert!(certificate.contains("secp384r1"), "{certificate}");
+    assert!(world.certificate("web.example.test").contains("(2048 bit)"));
+    assert_eq!(std::fs::read(world.scene.live("web.example.test").join("privkey.pem")).expect("a key"), key);
+    let told = std::fs::read_to_string(told).expect("told");
+    assert_eq!((told.matches("own").count(), told.matches("all").count()), (1, 2), "{told}");
+
+    let live = std::fs::read(world.scene.live("example.test").join("cert.pem")).expect("a certificate");
+    let again = world.import("certbot", &folder).run().expect_code(0).events();
+    assert_eq!(list(&again[0], "certificates"), Vec::<&str>::new());
+    assert_eq!(std::fs::read(world.scene.live("example.test").join("cert.pem")).expect("a certificate"), live);
+    assert!(tree(world.folder.path()) == before, "certbot's folder was changed");
+}
+
+#[test]
+fn legos_certificates_are_renewed_by_what_is_said_of_them() {
+    let Some(world) = world() else { return };
+    let root = world.webroot.path().display().to_string();
+    let names = ["--domains", "a.example.test", "--domains", "b.example.test", "--http", "--http.webroot", &root];
+    let Some(mut command) = lego(&names, world.folder.path(), &world.ca) else { return };
+    said(&mut command);
+    let before = tree(world.folder.path());
+    let import = || world.import("lego", world.folder.path()).args(["--server", &world.ca.directory]);
+    let untold = import().run().expect_code(0).events();
+    assert_eq!(list(&untold[0], "not_taken"), ["certificate a.example.test"]);
+    let taken = import().args(["--webroot", &root]).run().expect_code(0).events();
+    assert_eq!(list(&taken[0], "certificates"), ["a.example.test"]);
+    world.renew();
+    let certificate = world.certificate("a.example.test");
+    assert_eq!(openssl::dns_names(&certificate), ["a.example.test", "b.example.test"]);
+    assert!(tree(world.folder.path()) == before, "lego's folder was changed");
+}
