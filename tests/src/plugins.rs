@@ -1,7 +1,7 @@
 //! Providers, built once for a test run.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use acmite::plugin::engine::new_engine;
@@ -12,19 +12,28 @@ pub fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Builds `plugins/ID` to a component.
+/// The folder of a provider: `plugins/ID`, or the template for the id that it has.
+pub fn folder(id: &str) -> PathBuf {
+    match id {
+        TEMPLATE => repository().join("sdk/template"),
+        id => repository().join("plugins").join(id),
+    }
+}
+
+/// Id of the provider that `sdk/template` is.
+pub const TEMPLATE: &str = "quillzone";
+
+/// Builds the provider in `folder` to a component.
 ///
 /// # Panics
 /// If it cannot be built.
-pub fn build(id: &str) -> Vec<u8> {
+pub fn build(folder: &Path) -> Vec<u8> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let built = acmite_build::build_plugin(&repository().join("plugins").join(id)).expect("a plugin that builds");
-    assert_eq!(built.id, id);
-    built.component
+    acmite_build::build_plugin(folder).expect("a plugin that builds").component
 }
 
-/// Builds, checks and compiles `plugins/ID`, once in a process.
+/// Builds, checks and compiles the provider of this id, once in a process.
 ///
 /// # Panics
 /// If it cannot be built or is refused.
@@ -33,7 +42,7 @@ pub fn load(id: &str) -> Loaded {
     let mut all = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     let loaded = all.entry(id.to_owned()).or_insert_with(|| {
         let engine = new_engine().expect("an engine");
-        Loader::new(engine, None).load(&build(id), id).expect("a provider that loads")
+        Loader::new(engine, None).load(&build(&folder(id)), id).expect("a provider that loads")
     });
     let Loaded { engine, component, inspected } = loaded;
     Loaded { engine: engine.clone(), component: component.clone(), inspected: inspected.clone() }

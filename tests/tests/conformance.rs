@@ -85,6 +85,10 @@ mod route53 {
     }
 }
 
+mod route53_temporary {
+    for_all!(route53_temporary);
+}
+
 mod rfc2136_bind {
     for_all!(rfc2136_bind);
 }
@@ -96,6 +100,17 @@ mod rfc2136_knot {
 mod digitalocean {
     for_all!(digitalocean);
     for_mocks!(digitalocean);
+}
+
+mod linode {
+    for_all!(linode);
+    for_mocks!(linode);
+}
+
+/// The template passes as it stands.
+mod quillzone {
+    for_all!(quillzone);
+    for_mocks!(quillzone);
 }
 
 mod hetzner {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use acmite_lab::ca::{Endpoint, Fault};
 use acmite_lab::dns::{Behaviour, Mood};
 use acmite_tests::acmite::{Acmite, Finished};
-use acmite_tests::faults::{World, at_each, tell};
+use acmite_tests::faults::{ROWS, World, at_each, document, tell};
 use acmite_tests::process::{or_skip, peer, wait_until};
 use acmite_tests::proxy::{Moment, Proxy};
 
@@ -216,4 +216,13 @@ fn on_a_read_only_disk_nothing_is_begun_and_the_word_is_clear() {
     assert!(format!("{}{}", done.stdout, done.stderr).contains("Read-only file system"), "{done}");
     assert_eq!(world.before().orders, before);
     world.renew(&state).run().expect_code(0);
+}
+
+#[test]
+fn the_table_has_a_row_for_every_fault_and_no_other() {
+    let document = document();
+    let rows: Vec<&str> =
+        document.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).skip(1).collect();
+    let faults: Vec<&str> = ROWS.iter().map(|row| row.fault).collect();
+    assert_eq!(rows, faults);
 }

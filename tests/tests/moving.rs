@@ -159,3 +159,50 @@ fn legos_certificates_are_renewed_by_what_is_said_of_them() {
     assert_eq!(openssl::dns_names(&certificate), ["a.example.test", "b.example.test"]);
     assert!(tree(world.folder.path()) == before, "lego's folder was changed");
 }
+
+/// As acme.sh's users describe its folder; the tool itself is in no registry that the tests use. Account, key and
+/// certificate are real ones, of lego.
+fn acme_sh_tree(world: &World, root: &str) -> Option<PathBuf> {
+    let lego_folder = world.folder.path().join("lego");
+    let names = ["--domains", "a.example.test", "--http", "--http.webroot", root];
+    said(&mut lego(&names, &lego_folder, &world.ca)?);
+    let place = world.ca.directory.trim_start_matches("https://");
+    let host = place.split('/').next().expect("a host").replace(':', "_");
+    let account = lego_folder.join("accounts").join(host).join("a@example.test");
+    let tree = world.folder.path().join("acme.sh");
+    let (authority, own) = (tree.join("ca").join(place), tree.join("a.example.test_ecc"));
+    for folder in [&authority, &own] {
+        std::fs::create_dir_all(folder).expect("a folder");
+    }
+    let copy = |from: PathBuf, to: PathBuf| std::fs::copy(from, to).expect("copied");
+    let facts = std::fs::read_to_string(account.join("account.json")).expect("an account");
+    let facts: serde_json::Value = serde_json::from_str(&facts).expect("JSON");
+    let url = facts["registration"]["uri"].as_str().expect("a URL");
+    written(&authority.join("ca.conf"), &format!("ACCOUNT_URL='{url}'\nCA_EMAIL='a@example.test'\n"), 0o600);
+    copy(account.join("keys/a@example.test.key"), authority.join("account.key"));
+    for (from, to) in [("crt", "a.example.test.cer"), ("key", "a.example.test.key"), ("issuer.crt", "ca.cer")] {
+        copy(lego_folder.join(format!("certificates/a.example.test.{from}")), own.join(to));
+    }
+    let settings = format!(
+        "Le_Domain='a.example.test'\nLe_Alt='no'\nLe_Webroot='{root}'\nLe_API='{}'\nLe_Keylength='ec-256'\n\
+         Le_ReloadCmd='__ACME_BASE64__START_dHJ1ZQ==__ACME_BASE64__END_'\nLe_RealKeyPath='/etc/x.key'\n",
+        world.ca.directory
+    );
+    written(&own.join("a.example.test.conf"), &settings, 0o600);
+    Some(tree)
+}
+
+#[test]
+fn acme_shs_certificates_are_renewed_as_it_renewed_them() {
+    let Some(world) = world() else { return };
+    let root = world.webroot.path().display().to_string();
+    let Some(folder) = acme_sh_tree(&world, &root) else { return };
+    let before = tree(&folder);
+    let taken = world.import("acme.sh", &folder).run().expect_code(0).events();
+    assert_eq!((list(&taken[0], "accounts").len(), list(&taken[0], "certificates")), (1, vec!["a.example.test"]));
+    assert_eq!(list(&taken[0], "not_taken").len(), 1);
+    let renewed = world.renew();
+    assert!(renewed.stdout.contains("shell: true"), "{renewed}");
+    world.certificate("a.example.test");
+    assert!(tree(&folder) == before, "acme.sh's folder was changed");
+}

@@ -123,13 +123,18 @@ fn a_changed_file_is_followed_and_one_with_a_mistake_leaves_the_old_one_in_force
     assert!(ended.iter().all(|event| event["event"] != "renew"), "{ended:?}");
 }
 
+/// A zone with a second name server, which never shows what is published: it is waited for until the stop.
+fn waiting_peers() -> Option<(NameServer, NameServer, Pebble)> {
+    let lines = ["@ IN NS ns2", "ns2 IN A 127.0.0.2", "_acme-challenge IN TXT \"foreign\""].map(str::to_owned);
+    let server = bind_zones("hmac-sha256", &[("example.test".to_owned(), lines.to_vec())])?;
+    let laggard = laggard(&server)?;
+    let ca = pebble(Version::Newest, server.address, &Options::default())?;
+    Some((server, laggard, ca))
+}
+
 #[test]
 fn a_stop_while_records_are_published_removes_them_first() {
-    let lines = ["@ IN NS ns2", "ns2 IN A 127.0.0.2", "_acme-challenge IN TXT \"foreign\""].map(str::to_owned);
-    let Some(server) = bind_zones("hmac-sha256", &[("example.test".to_owned(), lines.to_vec())]) else { return };
-    // Never shows what is published, so that it is waited for until the stop.
-    let Some(_laggard) = laggard(&server) else { return };
-    let Some(ca) = pebble(Version::Newest, server.address, &Options::default()) else { return };
+    let Some((server, _laggard, ca)) = waiting_peers() else { return };
     let scene = Scene::rfc2136(&server);
     write(&scene, &server, &ca, &certificate("a"));
     let mut run = service(&scene).start();
@@ -138,6 +143,24 @@ fn a_stop_while_records_are_published_removes_them_first() {
     let events = stop(run);
     assert!(events.iter().any(|event| event["event"] == "cleaned-up"), "{events:?}");
     assert_eq!(server.all_txt("example.test"), FOREIGN);
+    assert_eq!(scene.journal(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_stop_that_takes_too_long_is_told_and_the_next_start_removes_what_was_left() {
+    let Some((server, _laggard, ca)) = waiting_peers() else { return };
+    let scene = Scene::rfc2136(&server);
+    write(&scene, &server, &ca, &certificate("a"));
+    let mut run = service(&scene).args(["--stop-timeout", "0"]).start();
+    run.await_event("published");
+    run.signal("TERM");
+    let done = run.finish().expect_code(11);
+    assert!(done.stdout.contains("removed at the next start"), "{done}");
+    write(&scene, &server, &ca, "");
+    let mut next = service(&scene).start();
+    next.await_event("waiting");
+    assert_eq!(server.all_txt("example.test"), FOREIGN);
+    stop(next);
     assert_eq!(scene.journal(), Vec::<PathBuf>::new());
 }
 

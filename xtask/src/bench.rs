@@ -27,7 +27,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), StepError> {
     plugins::build()?;
     // Together, so that the floor is built of the very same crates.
-    let release = ["build", "--locked", "--release", "--package", "acmite", "--package", "acmite-floor"];
+    let release = ["build", "--locked", "--release", "--workspace", "--bin", "acmite", "--bin", "acmite-floor"];
     steps::cargo("acmite and the floor", &release)?;
     steps::cargo("the measuring", &["build", "--locked", "--workspace", "--bin", "acmite-bench"])?;
     let (target, folder) = (steps::target(), steps::target().join("bench"));

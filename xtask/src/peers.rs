@@ -42,6 +42,10 @@ const PEERS: &[Peer] = &[
     debian("systemd-analyze", "systemd", "systemd-analyze", "verifying the units"),
     debian("ip", "iproute2", "ip", "network namespaces"),
     debian("strace", "strace", "strace", "seeing what a run opens and contacts"),
+    debian("certbot", "certbot", "certbot", "a client to move in from"),
+    debian("certbot-rfc2136", "python3-certbot-dns-rfc2136", CERTBOT_RFC2136, "certbot's updates"),
+    debian("lego", "lego", "lego", "a client to move in from"),
+    debian("dehydrated", "dehydrated", "dehydrated", "a client whose hook acmite is"),
     debian("faketime", "faketime", "faketime", "clocks that jump"),
     go(
         "pebble",
@@ -52,6 +56,7 @@ const PEERS: &[Peer] = &[
     go("step-ca", "github.com/smallstep/certificates/cmd/step-ca", "v0.30.2", "a private CA, as many run it"),
 ];
 
+const CERTBOT_RFC2136: &str = "/usr/lib/python3/dist-packages/certbot_dns_rfc2136/__init__.py";
 const POWERDNS_SCHEMA: &str = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql";
 
 /// Installs what is missing where that can be done, and prints what there is.

@@ -202,6 +202,7 @@ impl AccountHandle {
             source => AuthorizationError::Request { name: name(), source },
         };
         let mut backoff = Backoff::new(FIRST_POLL, LONGEST_POLL, deadline);
+        first_look(deadline).await;
         loop {
             let reply = self.post(&authorization.url, None, deadline).await.map_err(request)?;
             let raw = reply.json::<RawAuthorization>().map_err(request)?;
@@ -241,6 +242,7 @@ impl AccountHandle {
                 }
                 handed_in => drop(handed_in?),
             }
+            first_look(deadline).await;
         }
         self.await_order(&order.url, OrderStatus::Processing, deadline).await
     }
@@ -297,6 +299,12 @@ impl AccountHandle {
     }
 }
 
+/// A quick CA has decided by then. Asked at once it still says "pending", and its Retry-After then costs seconds.
+async fn first_look(deadline: Instant) {
+    Backoff::new(FIRST_LOOK, FIRST_LOOK, deadline).pause(Duration::ZERO).await;
+}
+
+const FIRST_LOOK: Duration = Duration::from_millis(50);
 const FIRST_POLL: Duration = Duration::from_millis(150);
 const LONGEST_POLL: Duration = Duration::from_secs(10);
 /// For the first request: whoever mistyped the URL should not wait long.

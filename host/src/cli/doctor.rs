@@ -92,7 +92,7 @@ async fn examine(args: &Args, state: &StateDir, cancel: &Cancel) -> Result<Vec<F
         match case_of(args, state, &pool, name) {
             Ok(Some(case)) => findings.extend(look(&case, state, &clients, cancel).await),
             Ok(None) => {}
-            Err(condition) => findings.push(Finding::of(Some(name), condition)),
+            Err(condition) => findings.push(Finding::of(Some(name), *condition)),
         }
     }
     Ok(findings)
@@ -101,7 +101,7 @@ async fn examine(args: &Args, state: &StateDir, cancel: &Cancel) -> Result<Vec<F
 /// What has to do with no single certificate.
 fn folder(args: &Args, state: &StateDir, has_certificates: bool) -> Vec<Finding> {
     let mut found = doctor::accounts(state);
-    found.extend(doctor::leftovers(state));
+    found.extend(doctor::leftovers(state, OffsetDateTime::now_utc()));
     found.extend(doctor::plugins(state));
     if has_certificates && !args.own_timer {
         found.extend(doctor::timer(Path::new("/"), state.root(), state.root() == default_state_path()));
@@ -120,7 +120,7 @@ fn standing(state: &StateDir, name: &str) -> Vec<Finding> {
 }
 
 /// How a certificate is renewed; `None` where that is not remembered.
-fn case_of(args: &Args, state: &StateDir, pool: &ProviderPool<'_>, name: &str) -> Result<Option<Case>, Condition> {
+fn case_of(args: &Args, state: &StateDir, pool: &ProviderPool<'_>, name: &str) -> Result<Option<Case>, Box<Condition>> {
     // What cannot be read is told of with the certificate's standing.
     let Ok(Some(renewal)) = RenewalStore::new(state, name).load() else { return Ok(None) };
     Case::of(args, state, pool, name, renewal).map(Some)

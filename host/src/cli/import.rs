@@ -28,6 +28,8 @@ use crate::store::renewal::{ChallengeRecord, DnsRecord, RenewalStore};
 pub(super) enum Command {
     Certbot(Certbot),
     Lego(Lego),
+    #[command(name = "acme.sh")]
+    AcmeSh(AcmeSh),
 }
 
 /// Take over certbot's accounts, certificates, renewal settings and hooks; its folder is not changed.
@@ -59,6 +61,20 @@ pub(super) struct Lego {
     args: Args,
 }
 
+/// Take over acme.sh's accounts, certificates and commands; its folder is not changed.
+///
+/// What it proves by a provider is taken with the one that is given here: acme.sh's secrets stay where they are.
+///
+/// Examples:
+///   acmite import acme.sh ~/.acme.sh
+///   acmite import acme.sh ~/.acme.sh --dns-plugin cloudflare --credentials /etc/acmite/cloudflare.toml
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct AcmeSh {
+    #[command(flatten)]
+    args: Args,
+}
+
 #[derive(clap::Args)]
 struct Args {
     /// The other client's folder
@@ -82,6 +98,7 @@ pub(super) fn run(command: Command, global: &Global, printer: &Arc<Printer>) -> 
     let (args, reader): (Args, Reader) = match command {
         Command::Certbot(Certbot { args }) => (args, moving::read_certbot),
         Command::Lego(Lego { args }) => (args, moving::read_lego),
+        Command::AcmeSh(AcmeSh { args }) => (args, moving::read_acme_sh),
     };
     if !args.folder.is_dir() {
         let message = format!("{} is no folder; give the one of the other client", args.folder.display());

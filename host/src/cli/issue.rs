@@ -18,6 +18,7 @@ use super::providers::{ProviderArgs, Providers};
 use super::publishing::PublishArgs;
 use super::registration::RegistrationArgs;
 use super::setup::{CaArgs, DnsArgs, Opened, absolute, moment, on_signals, open_state};
+use super::timings::Timings;
 use crate::acme::AcmeClient;
 use crate::flow::{self, Event, HookRound, IssueRequest, Issued, Standing};
 use crate::name::CertName;
@@ -82,6 +83,9 @@ pub(super) struct Args {
     preferred_chain: Option<String>,
     #[command(flatten)]
     hooks: HookArgs,
+    /// Say at the end which step took how long
+    #[arg(long, help_heading = "State and output")]
+    timings: bool,
 }
 
 pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
@@ -96,7 +100,11 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     providers.open_all()?;
     let opened = Opened::new(state, &args.dns, Arc::new(providers), on_signals(printer)?)?;
     let (state, cancel) = (&opened.state, &opened.cancel);
-    let observe = |event: Event| printer.event(&event);
+    let timings = Timings::start();
+    let observe = |event: Event| {
+        timings.see(&event);
+        printer.event(&event);
+    };
     let session = opened.session(&observe);
     let _lock = lock(state, &certificate, &observe).await?;
     // What a crashed run left would be in the way of nobody but should not stay longer than that.
@@ -122,6 +130,10 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     };
     let (text, json) = shown(&request, &issued?);
     printer.result(&text, &json);
+    if args.timings {
+        let (text, json) = timings.shown();
+        printer.result(&text, &json);
+    }
     Ok(if failed_hooks == 0 { Exit::Done } else { Exit::HookFailed })
 }
 

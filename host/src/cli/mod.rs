@@ -20,6 +20,8 @@ mod described;
 
 mod configured;
 
+mod timings;
+
 mod issue;
 
 mod view;

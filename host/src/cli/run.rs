@@ -48,7 +48,11 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     let _lock = FileLock::try_acquire(&service::lock_of(service.configured())).map_err(|error| taken(&error))?;
     notifier::ready();
     tokio::select! {
-        () = serve(&mut service, &mut hangups, &cancel) => Ok(Exit::Done),
+        () = serve(&mut service, &mut hangups, &cancel) => {
+            // A stop while nothing is done may be over before the other branch sees it.
+            notifier::stopping();
+            Ok(Exit::Done)
+        }
         () = overdue(&cancel, args.stop_timeout) => {
             let seconds = args.stop_timeout.as_secs();
             let message = format!("not done within {seconds} s; what is left published is removed at the next start");

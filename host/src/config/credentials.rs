@@ -6,6 +6,9 @@
 //! 3. the environment: `ACMITE_PLUGIN[_INSTANCE]_FIELD`, and without an instance the names of the manifest; for secrets
 //!    also that name with `_FILE`, the path of a file that holds the value.
 //!
+//! Where Route 53 finds no part of a key there, it takes that of the profile `AWS_PROFILE` (`default`) from the files of
+//! AWS's tools. A field's alias, as another tool writes it, counts as the value it stands for.
+//!
 //! A named instance takes nothing from the plain plugin's places: it must not end up with another account's token.
 
 use std::ffi::OsString;
@@ -15,6 +18,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
+use crate::config::aws_profile::{AwsFile, DEFAULT_PROFILE, ProfileError, key_in};
 use crate::plugin::field::FieldSpec;
 use crate::secure_file::{Policy, SecureReadError, read_private_with};
 
@@ -71,12 +75,17 @@ pub fn resolve(fields: &[FieldSpec], sources: &CredentialSources) -> Result<Reso
             found.extend(read_file(&path, fields, sources)?);
         }
     }
+    for field in fields {
+        if !found.iter().any(|value| value.field == field.name) {
+            found.extend(from_places(field, sources)?);
+        }
+    }
+    if sources.takes_aws_profiles() && !found.iter().any(|value| AWS_KEY.contains(&value.field.as_str())) {
+        found.extend(from_aws_profile(sources)?);
+    }
     let mut resolved = Resolved::default();
     for field in fields {
-        let value = match found.iter().position(|value| value.field == field.name) {
-            Some(at) => Some(found.remove(at)),
-            None => from_places(field, sources)?,
-        };
+        let value = found.iter().position(|value| value.field == field.name).map(|at| found.remove(at));
         let value = match value {
             Some(value) => value,
             None => match (&field.default, field.required && field.from.is_none()) {
@@ -111,17 +120,47 @@ fn take(field: &FieldSpec, value: Value, resolved: &mut Resolved) -> Result<(), 
     if value.text.contains(['\r', '\0']) {
         return Err(CredentialsError::ForbiddenCharacter { field: name, place });
     }
-    if !field.one_of.is_empty() && !field.one_of.iter().any(|allowed| *allowed == *value.text) {
+    let text = field.alias.get(value.text.as_str()).unwrap_or(&value.text);
+    if !field.one_of.is_empty() && !field.one_of.contains(text) {
         return Err(CredentialsError::NotAllowed { field: name, place, allowed: field.one_of.join(", ") });
     }
     resolved.places.push((name.clone(), place));
     if field.secret {
-        resolved.secrets.push((name, Zeroizing::new(value.text.as_bytes().to_vec())));
+        resolved.secrets.push((name, Zeroizing::new(text.as_bytes().to_vec())));
     } else {
-        resolved.settings.push((name, value.text.to_string()));
+        resolved.settings.push((name, text.clone()));
     }
     Ok(())
 }
+
+/// The key of the profile that `AWS_PROFILE` names: from the credentials file, else from the config file.
+fn from_aws_profile(sources: &CredentialSources) -> Result<Vec<Value>, CredentialsError> {
+    let text = |name: &str| sources.variable(name).and_then(|value| value.to_str());
+    let profile = text("AWS_PROFILE").unwrap_or(DEFAULT_PROFILE);
+    let home = sources.variable("HOME").map(PathBuf::from);
+    let path = |variable: &str, file: &str| match sources.variable(variable) {
+        Some(path) => Some(PathBuf::from(path)),
+        None => home.as_ref().map(|home| home.join(".aws").join(file)),
+    };
+    let credentials = (path("AWS_SHARED_CREDENTIALS_FILE", "credentials"), AwsFile::Credentials);
+    for (path, kind) in [credentials, (path("AWS_CONFIG_FILE", "config"), AwsFile::Config)] {
+        let Some(path) = path.filter(|path| path.exists()) else { continue };
+        let key = key_in(&read_text(&path, sources)?, profile, kind)
+            .map_err(|source| CredentialsError::Profile { path: path.clone(), source })?;
+        if let Some(key) = key {
+            let place = format!("the profile {profile} in {}", path.display());
+            let value = |(field, text): (&str, _)| Value { field: field.to_owned(), text, place: place.clone() };
+            return Ok(key.values.into_iter().map(value).collect());
+        }
+    }
+    match text("AWS_PROFILE") {
+        Some(profile) => Err(CredentialsError::NoProfile { profile: profile.to_owned() }),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The fields that a key consists of: they come from one place.
+const AWS_KEY: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
 
 /// Fields that stand inside another one, a key file in JSON.
 fn derive(fields: &[FieldSpec], sources: &CredentialSources, resolved: &mut Resolved) -> Result<(), CredentialsError> {
@@ -180,6 +219,11 @@ impl CredentialSources {
         let own = format!("ACMITE_{}_{}", self.stem(), field.name).to_ascii_uppercase().replace(['-', '.'], "_");
         let known = field.env.iter().chain(&field.lego).filter(|_| self.instance.is_none());
         std::iter::once(own).chain(known.cloned()).collect()
+    }
+
+    /// Only the bundled provider has this id.
+    fn takes_aws_profiles(&self) -> bool {
+        self.plugin_id == "route53" && self.instance.is_none()
     }
 
     fn variable(&self, name: &str) -> Option<&OsString> {
@@ -338,6 +382,23 @@ pub enum CredentialsError {
         /// The field.
         field: String,
     },
+    /// An AWS profile gives no key.
+    #[error("{}: {source}", path.display())]
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: ProfileError,
+    },
+    /// `AWS_PROFILE` names what is in neither file.
+    #[error(
+        "there is no key for the AWS profile {profile:?}; set AWS_PROFILE to one of ~/.aws/credentials, or unset it"
+    )]
+    NoProfile {
+        /// As it was given.
+        profile: String,
+    },
     /// A value is empty.
     #[error("{field} is empty in {place}; give it a value or remove it")]
     Empty {
@@ -377,94 +438,4 @@ pub enum CredentialsError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secure_file::write_whole;
-
-    fn fields() -> Vec<FieldSpec> {
-        let token = FieldSpec {
-            name: "api_token".into(),
-            secret: true,
-            required: true,
-            certbot: vec!["dns_quill_api_token".into()],
-            lego: vec!["QUILL_TOKEN".into()],
-            ..FieldSpec::default()
-        };
-        vec![token, FieldSpec { name: "region".into(), default: Some("eu".into()), ..FieldSpec::default() }]
-    }
-
-    fn from_file(text: &str, mode: u32, instance: Option<&str>) -> Result<Resolved, CredentialsError> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("credentials");
-        write_whole(&path, text.as_bytes(), mode).expect("written");
-        let instance = instance.map(str::to_owned);
-        let sources = CredentialSources { file: Some(path), instance, plugin_id: "quill".into(), ..Default::default() };
-        resolve(&fields(), &sources)
-    }
-
-    #[test]
-    fn each_form_of_file_gives_the_token_and_debug_does_not_show_it() {
-        for text in [
-            "api_token = \"hush\"",
-            "[other]\nx = 1\n[quill]\napi_token = 'hush'",
-            "# certbot\ndns_quill_api_token = hush\n",
-            "export QUILL_TOKEN=\"hush\"\n",
-        ] {
-            let resolved = from_file(text, 0o600, None).expect(text);
-            assert_eq!(resolved.secrets[0].1.as_slice(), b"hush", "{text}");
-            assert_eq!(resolved.settings, [("region".to_owned(), "eu".to_owned())]);
-            assert!(!format!("{resolved:?}").contains("hush"));
-        }
-        let both = "[quill]\napi_token = 'plain'\n[quill.work]\napi_token = 'work'";
-        assert_eq!(from_file(both, 0o600, Some("work")).expect("found").secrets[0].1.as_slice(), b"work");
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_by_line_without_the_secret() {
-        let refused = |text, mode| from_file(text, mode, None).expect_err("refused");
-        assert!(matches!(refused("api_token = 'x'", 0o644), CredentialsError::Read(SecureReadError::Mode { .. })));
-        assert!(matches!(refused("region = 'a'\ntoken = 'x'", 0o600), CredentialsError::UnknownKey { line: 2, .. }));
-        assert!(matches!(refused("api_token = ''", 0o600), CredentialsError::Empty { .. }));
-        assert!(matches!(refused("region = 'a'", 0o600), CredentialsError::Missing { .. }));
-        let bad = refused("region = 'a'\napi_token = hush", 0o600);
-        assert!(matches!(bad, CredentialsError::Syntax { line: 2, .. }), "{bad}");
-        assert!(!format!("{bad} {bad:?}").contains("hush"));
-    }
-
-    #[test]
-    fn an_instance_takes_nothing_from_the_variables_of_another() {
-        let environment = vec![("QUILL_TOKEN".into(), "hush".into())];
-        let mut sources = CredentialSources { environment, plugin_id: "quill".into(), ..Default::default() };
-        assert_eq!(resolve(&fields(), &sources).expect("found").secrets[0].1.as_slice(), b"hush");
-        sources.instance = Some("work".into());
-        assert!(matches!(resolve(&fields(), &sources), Err(CredentialsError::Missing { .. })));
-        sources.environment.push(("ACMITE_QUILL_WORK_API_TOKEN".into(), "work".into()));
-        assert_eq!(resolve(&fields(), &sources).expect("found").secrets[0].1.as_slice(), b"work");
-    }
-
-    #[test]
-    fn a_variable_may_name_a_file_for_a_secret_but_not_for_a_setting() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("token");
-        write_whole(&path, b"hush\n", 0o600).expect("written");
-        let environment = ["QUILL_TOKEN_FILE", "ACMITE_QUILL_REGION_FILE"].map(|n| (n.into(), path.clone().into()));
-        let environment = environment.to_vec();
-        let sources = CredentialSources { environment, plugin_id: "quill".into(), ..Default::default() };
-        let resolved = resolve(&fields(), &sources).expect("found");
-        assert_eq!(resolved.secrets[0].1.as_slice(), b"hush");
-        assert_eq!(resolved.settings, [("region".to_owned(), "eu".to_owned())]);
-        write_whole(&path, b"hush\n", 0o644).expect("written");
-        assert!(matches!(resolve(&fields(), &sources), Err(CredentialsError::Read(_))));
-    }
-
-    #[test]
-    fn the_credentials_directory_holds_a_file_for_the_plugin_or_for_one_secret() {
-        for (name, text) in [("quill", "api_token = 'hush'"), ("quill.api_token", "hush\n")] {
-            let folder = tempfile::tempdir().expect("a folder");
-            write_whole(&folder.path().join(name), text.as_bytes(), 0o400).expect("written");
-            let credentials_directory = Some(folder.path().to_owned());
-            let sources = CredentialSources { credentials_directory, plugin_id: "quill".into(), ..Default::default() };
-            assert_eq!(resolve(&fields(), &sources).expect(name).secrets[0].1.as_slice(), b"hush");
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! What users write: `acmite.toml`, and values out of files and the environment.
 
+pub mod aws_profile;
+
 pub mod credentials;
 
 pub mod file;

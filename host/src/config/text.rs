@@ -1,9 +1,10 @@
 //! The text of `acmite.toml` with the place of everything in it, so that every error can name it.
 
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -25,10 +26,12 @@ impl ConfigText {
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Self { path, text }),
-            Err(source) => Err(ConfigError::Unreadable { path, source }),
-        }
+        let unreadable = |source| ConfigError::Unreadable { path: path.clone(), source };
+        let mut file = File::open(&path).map_err(unreadable)?;
+        check_writers(&path, &file.metadata().map_err(unreadable)?)?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(unreadable)?;
+        Ok(Self { path, text })
     }
 
     /// The file.
@@ -89,6 +92,17 @@ impl ConfigText {
         }
     }
 }
+
+/// The file holds commands that this process will run: whoever writes it may do all that this process may.
+fn check_writers(path: &Path, facts: &Metadata) -> Result<(), ConfigError> {
+    let (path, owner, mode) = (path.to_owned(), facts.uid(), facts.mode() & 0o7777);
+    if owner != ROOT && owner != rustix::process::geteuid().as_raw() {
+        return Err(ConfigError::Owner { path, owner });
+    }
+    if mode & 0o022 != 0 { Err(ConfigError::Mode { path, mode }) } else { Ok(()) }
+}
+
+const ROOT: u32 = 0;
 
 /// Keys are written as TOML needs them.
 fn quoted(key: &str) -> String {
@@ -200,6 +214,22 @@ pub enum ConfigError {
         /// What the system said.
         source: io::Error,
     },
+    /// It is another user's.
+    #[error("the configuration {} belongs to user {owner}, who could have any command run; chown it", path.display())]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// User id.
+        owner: u32,
+    },
+    /// Others may write to it.
+    #[error("the configuration {} has mode {mode:04o}, so others could have any command run; chmod go-w it", path.display())]
+    Mode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// It is no TOML, or a value is of the wrong type or missing.
     #[error("{place}: {why}")]
     Malformed {
@@ -288,6 +318,18 @@ mod tests {
         assert!(error.ends_with(":4:3: certificate.web.names.1: no name"), "{error}");
         let error = text.refused(&["certificate", "web", "ca"], "several").to_string();
         assert!(error.ends_with(":1:14: certificate.web.ca: several"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_to_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("acmite.toml");
+        std::fs::write(&path, "at_once = 1\n").expect("written");
+        for (mode, taken) in [(0o644, true), (0o600, true), (0o664, false), (0o602, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("changed");
+            assert_eq!(ConfigText::read(&path).is_ok(), taken, "{mode:o}");
+        }
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! Making certificates as they are described: what is missing is got, what has changed is got anew, and nothing is deleted.
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
-
-use super::attempt::{Attempt, Outcome, RenewError, names_of};
+use super::attempt::{Attempt, Outcome, RenewError, names_of, side_by_side};
 use super::clients::Clients;
 use super::due::{self, Why};
 use super::plan::{Change, Plan, Step, Wanted, step};
@@ -102,16 +99,9 @@ async fn issue_all(run: &RenewRun<'_>, wanted: &[&Wanted], report: &mut ApplyRep
             (wanted.name.clone(), names_of(&wanted.renewal), outcome)
         }
     };
-    let attempts: Vec<_> = wanted.iter().map(one).collect();
-    let done: Vec<_> = stream::iter(attempts).buffer_unordered(run.options.at_once).collect().await;
-    let domains = |wanted: fn(&Outcome) -> bool| -> Vec<String> {
-        done.iter().filter(|(.., outcome)| wanted(outcome)).flat_map(|(_, names, _)| names.clone()).collect()
-    };
-    let renewed = domains(|outcome| matches!(outcome, Outcome::Renewed { .. }));
-    let failed = domains(|outcome| matches!(outcome, Outcome::Failed(_)));
-    let tell = |event| (run.observe)("", event);
-    report.failed_post_hooks = round.after(&renewed, &failed, &tell).await;
-    report.outcomes.extend(done.into_iter().map(|(name, _, outcome)| (name, Applied::Attempted(outcome))));
+    let (outcomes, failed_post_hooks) = side_by_side(run, &round, wanted.iter().map(one).collect()).await;
+    report.failed_post_hooks = failed_post_hooks;
+    report.outcomes.extend(outcomes.into_iter().map(|(name, outcome)| (name, Applied::Attempted(outcome))));
 }
 
 fn is_missing(standing: &Standing, wanted: &Wanted) -> bool {

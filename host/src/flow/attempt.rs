@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use time::OffsetDateTime;
 use url::Url;
 
@@ -193,6 +195,26 @@ impl Attempt<'_> {
     fn tell(&self, event: Event) {
         (self.run.observe)(&self.name, event);
     }
+}
+
+/// What one attempt ended with: the certificate's name, its names, and the outcome.
+pub(super) type Ended = (String, Vec<String>, Outcome);
+
+/// Makes attempts side by side, then runs the post hooks of the round; gives the outcomes and how many of these failed.
+pub(super) async fn side_by_side(
+    run: &RenewRun<'_>,
+    round: &HookRound<'_>,
+    attempts: Vec<impl Future<Output = Ended>>,
+) -> (Vec<(String, Outcome)>, usize) {
+    let done: Vec<Ended> = stream::iter(attempts).buffer_unordered(run.options.at_once).collect().await;
+    let domains = |wanted: fn(&Outcome) -> bool| -> Vec<String> {
+        done.iter().filter(|(.., outcome)| wanted(outcome)).flat_map(|(_, names, _)| names.clone()).collect()
+    };
+    let renewed = domains(|outcome| matches!(outcome, Outcome::Renewed { .. }));
+    let failed = domains(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let tell = |event| (run.observe)("", event);
+    let failed_post_hooks = round.after(&renewed, &failed, &tell).await;
+    (done.into_iter().map(|(name, _, outcome)| (name, outcome)).collect(), failed_post_hooks)
 }
 
 /// A certificate's names as hooks are told them.

@@ -92,7 +92,7 @@ pub use renew::{RenewReport, renew};
 pub use request::{IssueRequest, Keep};
 pub use revoke::{Reason, RevokeError, Signatory, revoke};
 pub use round::HookRound;
-pub use run::{Choice, ProviderMaker, RenewOptions, RenewRun};
+pub use run::{Choice, ProviderMaker, RenewOptions, RenewRun, sweep};
 pub use schedule::{LONGEST as LONGEST_WAIT, next_look};
 pub use session::{Instance, ProviderSource, Session, SourceError};
 pub use standing::{Standing, StandingError};

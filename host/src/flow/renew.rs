@@ -1,10 +1,8 @@
 //! Renewing what is due, certificates side by side; what happens to one holds up no other.
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use time::OffsetDateTime;
 
-use super::attempt::{Attempt, Outcome, names_of};
+use super::attempt::{Attempt, Outcome, names_of, side_by_side};
 use super::clients::Clients;
 use super::due::{self, Verdict, Why};
 use super::round::HookRound;
@@ -99,18 +97,10 @@ async fn renew_due(run: &RenewRun<'_>, clients: &Clients, due: Vec<(Box<Standing
     let round = HookRound::new(run.state);
     let one = |(standing, why): (Box<Standing>, Why)| {
         let one = Attempt { run, clients, round: &round, name: standing.name.clone(), why };
-        async move { (one.name.clone(), standing.renewal.as_ref().map(names_of), one.renew().await) }
+        let names = standing.renewal.as_ref().map(names_of).unwrap_or_default();
+        async move { (one.name.clone(), names, one.renew().await) }
     };
-    let done: Vec<_> = stream::iter(due).map(one).buffer_unordered(run.options.at_once).collect().await;
-    let domains = |wanted: fn(&Outcome) -> bool| -> Vec<String> {
-        done.iter()
-            .filter(|(.., outcome)| wanted(outcome))
-            .flat_map(|(_, names, _)| names.clone().unwrap_or_default())
-            .collect()
-    };
-    let renewed = domains(|outcome| matches!(outcome, Outcome::Renewed { .. }));
-    let failed = domains(|outcome| matches!(outcome, Outcome::Failed(_)));
-    let tell = |event| (run.observe)("", event);
-    report.failed_post_hooks = round.after(&renewed, &failed, &tell).await;
-    report.outcomes.extend(done.into_iter().map(|(name, _, outcome)| (name, outcome)));
+    let (outcomes, failed_post_hooks) = side_by_side(run, &round, due.into_iter().map(one).collect()).await;
+    report.failed_post_hooks = failed_post_hooks;
+    report.outcomes.extend(outcomes);
 }

@@ -78,7 +78,7 @@ pub trait ProviderMaker: Send + Sync {
 }
 
 /// Removes what earlier runs left, once before all certificates; a failure is told and holds up nothing.
-pub(super) async fn sweep(run: &RenewRun<'_>) {
+pub async fn sweep(run: &RenewRun<'_>) {
     run.state.tidy();
     let tell = |message| (run.observe)("", Event::Warning { message });
     let providers = match run.providers.journalled() {

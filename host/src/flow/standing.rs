@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
 use super::due::{self, Facts, Verdict, Why};
@@ -59,7 +60,8 @@ impl Standing {
     /// Whether the CA is to be asked for a suggestion.
     pub fn asks(&self, now: OffsetDateTime) -> bool {
         let has_id = self.leaf.as_ref().is_some_and(|leaf| leaf.renewal_id.is_some());
-        has_id && self.renewal.is_some() && !self.state.ask_again.is_some_and(|at| is_ahead(at, now))
+        let waits = |at| is_ahead(at, now, due::LATEST_ASKING);
+        has_id && self.renewal.is_some() && !self.state.ask_again.is_some_and(waits)
     }
 
     /// Until when there is nothing to decide about what is live.
@@ -70,7 +72,8 @@ impl Standing {
             Verdict::Held { until, .. } => until,
             Verdict::Due(_) => return None,
         };
-        let until = self.state.ask_again.map_or(at, |ask| ask.min(at)).min(now + LONGEST_QUIET);
+        let next_look = now + SHORTEST_QUIET + spread(&self.name);
+        let until = self.state.ask_again.map_or(at, |ask| ask.min(at)).min(next_look);
         (until > now && self.state.owed_hooks.is_empty()).then_some(Quiet { live, until })
     }
 }
@@ -78,13 +81,21 @@ impl Standing {
 /// What the next run could take for due already must be looked at in this one.
 const LONGEST_TIME_BETWEEN_RUNS: Duration = Duration::from_secs(24 * 3600);
 
+/// So that ten thousand certificates are not all looked at in the same run.
+fn spread(name: &str) -> Duration {
+    let hash = digest(&SHA256, name.as_bytes());
+    let random = u32::from_be_bytes(hash.as_ref()[..4].try_into().expect("SHA-256 gives 32 bytes"));
+    Duration::from_secs(u64::from(random) % (LONGEST_QUIET - SHORTEST_QUIET).as_secs())
+}
+
 /// Whether a time is to come. One that is further ahead than any that is written was written by a clock that was wrong.
-fn is_ahead(at: OffsetDateTime, now: OffsetDateTime) -> bool {
-    now < at && at <= now + LONGEST_QUIET
+fn is_ahead(at: OffsetDateTime, now: OffsetDateTime, longest: Duration) -> bool {
+    now < at && at <= now + longest
 }
 
 /// Also the longest time between two questions to a CA.
-const LONGEST_QUIET: Duration = due::LATEST_ASKING;
+const SHORTEST_QUIET: Duration = due::LATEST_ASKING;
+const LONGEST_QUIET: Duration = SHORTEST_QUIET.saturating_mul(8);
 
 /// Those of the certificates that there may be something to do for; reads as little as it can of the others.
 pub fn restless(dir: &StateDir, names: &[String], now: OffsetDateTime) -> Vec<String> {
@@ -99,7 +110,7 @@ pub fn restless(dir: &StateDir, names: &[String], now: OffsetDateTime) -> Vec<St
 
 fn is_quiet(dir: &StateDir, name: &str, now: OffsetDateTime) -> bool {
     let Some(Quiet { live, until }) = RenewalState::load(dir, name).quiet else { return false };
-    is_ahead(until, now) && CertificateStore::new(dir, name).live_target() == Some(live)
+    is_ahead(until, now, LONGEST_QUIET) && CertificateStore::new(dir, name).live_target() == Some(live)
 }
 
 /// Why it is not known how a certificate stands.
@@ -158,7 +169,21 @@ mod tests {
         assert_eq!(restless(&dir, &names, NOW), [""; 0]);
         with_certificate(&dir, "b.example", 10);
         assert_eq!(restless(&dir, &names, NOW), ["b.example"], "its link leads elsewhere now");
-        assert_eq!(restless(&dir, &names, NOW + time::Duration::days(1)), names, "a day later");
+        assert_eq!(restless(&dir, &names, NOW + time::Duration::days(8)), names, "a week later");
+    }
+
+    #[test]
+    fn many_certificates_are_looked_at_again_on_different_days() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = state_dir(&folder);
+        let mut days: Vec<i64> = Vec::new();
+        for number in 0..30 {
+            let standing = with_certificate(&dir, &format!("host{number}.example"), 10);
+            let until = standing.quiet(&dir, NOW).expect("nothing to do").until;
+            days.push((until - NOW).whole_days());
+        }
+        days.sort_unstable();
+        assert_eq!((days[0], days[29]), (1, 7), "{days:?}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a provider's manifest says of one of its fields.
 
+use std::collections::BTreeMap;
+
 /// One setting or credential of a provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSpec {
@@ -13,6 +15,8 @@ pub struct FieldSpec {
     pub default: Option<String>,
     /// The values allowed; empty: any.
     pub one_of: Vec<String>,
+    /// What other tools write for a value: "ovh-eu" for "eu".
+    pub alias: BTreeMap<String, String>,
     /// Environment variables that may hold it.
     pub env: Vec<String>,
     /// What certbot's plugin calls it in its INI file.

@@ -201,6 +201,11 @@ fn prepare(wire: &Wire, secrets: &mut Secrets, admitted: &Admitted) -> Result<Pr
     let mut headers = plain_headers(admitted)?;
     let mut body = admitted.body.clone();
     for sink in &admitted.sinks {
+        if let (true, Fill::Template(template)) = (sink.optional, &sink.fill)
+            && secrets.has_none_of(template)
+        {
+            continue;
+        }
         let value = fill(secrets, admitted, &sink.text, &sink.fill)?;
         match &sink.place {
             SinkPlace::Header(name) => insert_header(&mut headers, name, &value)?,

@@ -22,7 +22,7 @@ pub use crate::plugin::manifest::permissions::{Permissions, one_line};
 
 use crate::plugin::field::FieldSpec;
 use crate::plugin::manifest::raw::RawManifest;
-use crate::plugin::template::TemplateError;
+use crate::plugin::template::{self, TemplateError};
 
 /// A checked manifest.
 #[derive(Clone, Debug)]
@@ -88,6 +88,19 @@ impl Manifest {
         let raw: RawManifest =
             toml::from_str(text).map_err(|source| ManifestError::Syntax { message: source.to_string() })?;
         raw.checked()
+    }
+
+    /// A sink whose fields may all be unset is left out where they are.
+    fn mark_optional_sinks(&mut self) {
+        let optional: Vec<&str> =
+            self.fields.iter().filter(|f| !f.required && f.secret).map(|f| f.name.as_str()).collect();
+        let origins = self.origins.values_mut().map(|origin| &mut origin.sinks);
+        for sink in origins.chain(self.endpoints.values_mut().map(|endpoint| &mut endpoint.sinks)).flatten() {
+            if let Fill::Template(template) = &sink.fill {
+                let mut names = template::field_names(template).peekable();
+                sink.optional = names.peek().is_some() && names.all(|name| optional.contains(&name));
+            }
+        }
     }
 
     /// The captures that are kept for the run.

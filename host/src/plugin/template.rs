@@ -3,6 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// The fields and captures that a sink's template names: "Basic {base64:user:password}" names two.
+pub fn field_names(template: &str) -> impl Iterator<Item = &str> {
+    let places = template.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(place, _)| place);
+    places.flat_map(|place| place.strip_prefix("base64:").unwrap_or(place).split(':')).filter(|name| !name.is_empty())
+}
+
 /// One piece of a [`Template`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {

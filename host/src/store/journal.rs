@@ -117,14 +117,16 @@ impl<T: Journalled> Journal<T> {
         Ok(self.entry_paths()?.into_iter().filter(fits).collect())
     }
 
-    /// Every entry, whoever holds it; nothing is changed.
-    pub fn look(&self) -> Result<Vec<Seen<T>>, JournalError> {
+    /// Every entry, whoever holds it at `now`; nothing is changed.
+    pub fn look(&self, now: OffsetDateTime) -> Result<Vec<Seen<T>>, JournalError> {
         let mut all = Vec::new();
         for path in self.entry_paths()? {
             // Looked at first: who finishes meanwhile removes both.
             let is_held = matches!(FileLock::try_acquire(&path.with_extension("lock")), Err(LockError::Held { .. }));
             if path.exists() {
-                all.push(Seen { entry: load(&path), is_held, path });
+                let entry = load::<T>(&path);
+                let is_kept = entry.as_ref().is_ok_and(|one| one.kept_until().is_some_and(|until| until > now));
+                all.push(Seen { entry, is_held: is_held || is_kept, path });
             }
         }
         Ok(all)
@@ -172,7 +174,7 @@ pub struct Seen<T> {
     pub path: PathBuf,
     /// What it says, or why that cannot be read.
     pub entry: Result<T, String>,
-    /// Whether a living process holds it.
+    /// Whether a living process holds it, or it is kept for one to come.
     pub is_held: bool,
 }
 
@@ -408,9 +410,9 @@ mod tests {
         // The entry's file is replaced here, and the lock must outlive that.
         held.record(b"state", b"memory").expect("written");
         assert!(journal.orphans(NOW).expect("readable").0.is_empty());
-        assert!(journal.look().expect("readable")[0].is_held);
+        assert!(journal.look(NOW).expect("readable")[0].is_held);
         drop(held);
-        assert!(!journal.look().expect("readable")[0].is_held);
+        assert!(!journal.look(NOW).expect("readable")[0].is_held);
         assert_eq!(journal.orphans(NOW).expect("readable").0.len(), 1, "looking took it");
     }
 
@@ -472,6 +474,8 @@ mod tests {
         drop(journal.begin(Entry { kept: Some(Kept { until, asked: Vec::new() }), ..entry() }).expect("written"));
         drop(journal.begin(Entry { certificate: "other".to_owned(), ..entry() }).expect("written"));
         assert_eq!(journal.orphans(NOW).expect("readable").0.len(), 1);
+        let held = |at| journal.look(at).expect("readable").into_iter().filter(|seen| seen.is_held).count();
+        assert_eq!((held(NOW), held(until)), (1, 0));
         assert_eq!(journal.orphans(until).expect("readable").0.len(), 2);
         let fits = |entry: &Entry| entry.certificate == "example.com";
         assert_eq!(journal.kept(fits).expect("readable").len(), 1);

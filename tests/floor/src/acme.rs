@@ -22,7 +22,8 @@ pub(crate) struct Acme {
     log: Arc<Log>,
 }
 
-/// As acmite's polling: at once, then later and later, never before the CA's Retry-After.
+/// As acmite's polling: after a moment, then later and later, never before the CA's Retry-After.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
 const FIRST_POLL: Duration = Duration::from_millis(150);
 
 impl Acme {
@@ -50,8 +51,11 @@ impl Acme {
         Ok(serde_json::from_slice(&self.post(url, None).await?.1)?)
     }
 
-    pub(crate) async fn answer(&self, url: &str) -> Outcome<()> {
-        self.post(url, Some(&json!({}))).await.map(|_| ())
+    /// Tells the CA to look, and waits for its verdict.
+    pub(crate) async fn prove(&self, challenge: &str, authorization: &str) -> Outcome<()> {
+        self.post(challenge, Some(&json!({}))).await?;
+        tokio::time::sleep(FIRST_LOOK).await;
+        self.await_status(authorization, "pending").await.map(|_| ())
     }
 
     /// Asks until the status is another than the one that passes.
@@ -74,7 +78,9 @@ impl Acme {
     pub(crate) async fn finalize(&self, url: &str, names: &[String]) -> Outcome<()> {
         let key = rcgen::KeyPair::generate()?;
         let csr = rcgen::CertificateParams::new(names)?.serialize_request(&key)?;
-        self.post(url, Some(&json!({"csr": BASE64URL_NOPAD.encode(csr.der())}))).await.map(|_| ())
+        self.post(url, Some(&json!({"csr": BASE64URL_NOPAD.encode(csr.der())}))).await?;
+        tokio::time::sleep(FIRST_LOOK).await;
+        Ok(())
     }
 
     pub(crate) async fn certificate(&self, url: &str) -> Outcome<()> {

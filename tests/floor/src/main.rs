@@ -76,8 +76,7 @@ async fn issue(args: &Args, log: &Arc<Log>) -> Outcome<()> {
     let dns = PowerDns::new(&args.api, &args.api_key, log.clone())?;
     let zones = powerdns::by_zone(&args.zones, &records);
     try_join_all(zones.iter().map(|(zone, records)| dns.publish(zone, records))).await?;
-    try_join_all(challenges.iter().map(|challenge| acme.answer(text(challenge, "url")))).await?;
-    try_join_all(urls.iter().map(|url| acme.await_status(url, "pending"))).await?;
+    try_join_all(challenges.iter().zip(&urls).map(|(one, url)| acme.prove(text(one, "url"), url))).await?;
     try_join_all(zones.iter().map(|(zone, records)| dns.withdraw(zone, records))).await?;
     let order = acme.await_status(&url, "pending").await?;
     acme.finalize(text(&order, "finalize"), &args.names).await?;

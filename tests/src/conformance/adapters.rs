@@ -7,10 +7,11 @@ use crate::bind::bind_zones;
 use crate::conformance::bench::Zone;
 use crate::knot::knot_zones;
 use crate::name_server::{NameServer, TSIG_SECRET};
+use crate::plugins;
 
 /// A provider and what stands in for its API.
 pub struct Adapter {
-    /// Folder under `plugins/`, which is also the id.
+    /// Its id.
     pub plugin: &'static str,
     /// Its settings, given the mock's base URL or the server's address.
     pub settings: fn(&str) -> Pairs,
@@ -160,6 +161,17 @@ pub fn route53() -> Adapter {
     }
 }
 
+/// Route 53 with a temporary key, whose token each request holds and signs.
+pub fn route53_temporary() -> Adapter {
+    Adapter {
+        settings: |_| vec![("access_key_id", api::ROUTE53_TEMPORARY_ID.to_owned())],
+        secrets: |secret| {
+            vec![("secret_access_key", secret.to_owned()), ("session_token", api::ROUTE53_TOKEN.to_owned())]
+        },
+        ..route53()
+    }
+}
+
 /// DNS UPDATE against BIND: one message each.
 pub fn rfc2136_bind() -> Adapter {
     rfc2136(|zones| bind_zones("hmac-sha256", &zone_files(zones)))
@@ -196,6 +208,40 @@ pub fn digitalocean() -> Adapter {
         most: Most { present: 51, cleanup: 51 },
         back: Back::Mock {
             rules: |store, token| Box::new(api::digitalocean(store, token)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
+/// The template: the records, and one request a value.
+pub fn quillzone() -> Adapter {
+    Adapter {
+        plugin: plugins::TEMPLATE,
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("token", token.to_owned())],
+        credential: "token-of-the-suite",
+        wrong_credential: "token-of-another",
+        most: Most { present: 51, cleanup: 51 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::quillzone(store, token)),
+            origin: Some("api"),
+            writes: not_get,
+        },
+    }
+}
+
+/// Linode: the domains, the records, and one request a value.
+pub fn linode() -> Adapter {
+    Adapter {
+        plugin: "linode",
+        settings: |_| Vec::new(),
+        secrets: |token| vec![("token", token.to_owned())],
+        credential: "token-of-the-suite",
+        wrong_credential: "token-of-another",
+        most: Most { present: 52, cleanup: 52 },
+        back: Back::Mock {
+            rules: |store, token| Box::new(api::linode(store, token)),
             origin: Some("api"),
             writes: not_get,
         },

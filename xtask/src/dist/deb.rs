@@ -41,16 +41,16 @@ impl File {
 pub(super) fn package(control: &Control<'_>, files: &[File]) -> io::Result<Vec<u8>> {
     let mut package = b"!<arch>\n".to_vec();
     let about = [
-        File::plain("./control", description(control, files).into_bytes()),
-        File::plain("./md5sums", sums(files).into_bytes()),
+        File::plain("control", description(control, files).into_bytes()),
+        File::plain("md5sums", sums(files).into_bytes()),
     ];
     let members = [
         ("debian-binary", b"2.0\n".to_vec()),
         ("control.tar.gz", tar_gz(&about, "")?),
-        ("data.tar.gz", tar_gz(files, "./")?),
+        ("data.tar.gz", tar_gz(files, "")?),
     ];
     for (name, content) in members {
-        write!(package, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, "100644", content.len())?;
+        writeln!(package, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, "100644", content.len())?;
         package.extend(&content);
         // Members begin at even places.
         package.extend((content.len() % 2 == 1).then_some(b'\n'));
@@ -97,7 +97,7 @@ fn tar_gz(files: &[File], prefix: &str) -> io::Result<Vec<u8>> {
         let path = format!("{prefix}{}", file.path);
         let above: Vec<&Path> = Path::new(&path).ancestors().skip(1).collect();
         for folder in above.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
-            if folder != Path::new(".") && folders.insert(folder.to_owned()) {
+            if folders.insert(folder.to_owned()) {
                 append(&mut archive, tar::EntryType::Directory, &format!("{}/", folder.display()), 0o755, &[])?;
             }
         }
@@ -158,7 +158,7 @@ mod tests {
         let fields = dpkg_deb(&["-f", &name]);
         assert!(fields.contains("Package: acmite\nVersion: 1.2.3\nArchitecture: amd64\n"), "{fields}");
         let listing = dpkg_deb(&["-c", &name]);
-        assert!(listing.contains("-rwxr-xr-x") && listing.contains(" ./usr/bin/acmite\n"), "{listing}");
+        assert!(listing.contains("-rwxr-xr-x") && listing.contains(" usr/bin/acmite\n"), "{listing}");
         std::fs::remove_file(&path).expect("removed");
     }
 

@@ -10,7 +10,7 @@ use crate::flow::doctor::{Condition, Subject};
 use crate::flow::{IssueRequest, Methods, ProviderMaker as _, ProviderSource};
 use crate::name::CertName;
 use crate::store::StateDir;
-use crate::store::renewal::{DnsRecord, Renewal, RenewalStore};
+use crate::store::renewal::{DnsRecord, Renewal, RenewalError, RenewalStore};
 
 /// What is looked at, with what.
 pub(super) struct Case {
@@ -46,12 +46,11 @@ impl Case {
         pool: &ProviderPool<'_>,
         name: &str,
         renewal: Renewal,
-    ) -> Result<Self, Condition> {
+    ) -> Result<Self, Box<Condition>> {
         let record = record(args, &renewal.challenge.dns);
         let (kept_bundle, account) = (renewal.ca_bundle.clone(), renewal.account.clone());
-        let damaged =
-            |error: &(dyn std::error::Error + 'static)| Condition::CertificateUnreadable { why: chain(error) };
-        let request = IssueRequest::new(state, name, renewal).map_err(|error| damaged(&error))?;
+        let damaged = |error: RenewalError| Box::new(Condition::CertificateUnreadable { why: chain(&error) });
+        let request = IssueRequest::new(state, name, renewal).map_err(damaged)?;
         let subject = Subject {
             names: request.names,
             methods: methods(args, request.proof.methods)?,
@@ -62,12 +61,12 @@ impl Case {
             account: args.account.clone().or(account),
         };
         let store = RenewalStore::new(state, name);
-        let read = |text: &String| text.parse().map_err(|why| damaged(&store.refused("resolvers", why)));
+        let read = |text: &String| text.parse().map_err(|why| damaged(store.refused("resolvers", why)));
         let resolvers = record.resolvers.iter().map(read).collect::<Result<_, _>>()?;
         let dns = DnsArgs { resolvers, zone: record.zone.clone() };
         let providers = pool.providers(&record).map_err(|error| {
             let plugin = record.plugins.join(", ");
-            Condition::PluginUnusable { plugin, why: error.to_string() }
+            Box::new(Condition::PluginUnusable { plugin, why: error.to_string() })
         })?;
         Ok(Self { name: name.to_owned(), subject, dns, providers })
     }
@@ -93,8 +92,8 @@ fn record(args: &Args, kept: &DnsRecord) -> DnsRecord {
 }
 
 /// Those of the options, where there are any, else those remembered.
-fn methods(args: &Args, kept: Methods) -> Result<Methods, Condition> {
-    let given = args.challenges.methods(false);
-    let given = given.map_err(|failure| Condition::ChallengeUnsuited { why: failure.message })?;
+fn methods(args: &Args, kept: Methods) -> Result<Methods, Box<Condition>> {
+    let given = args.challenges.methods(!args.providers.plugins.is_empty());
+    let given = given.map_err(|failure| Box::new(Condition::ChallengeUnsuited { why: failure.message }))?;
     Ok(if given == Methods::default() { kept } else { given })
 }

@@ -5,6 +5,7 @@ mod check;
 mod inspect;
 mod install;
 mod list;
+mod new;
 
 use std::sync::Arc;
 
@@ -14,9 +15,10 @@ use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::{Global, exit, providers, setup};
 
-/// Look at providers, try their credentials, build and install them.
+/// Look at providers, try their credentials, begin, build and install them.
 #[derive(Subcommand)]
 pub(super) enum Command {
+    New(new::Args),
     List(list::Args),
     Inspect(inspect::Args),
     Check(check::Args),
@@ -27,6 +29,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
     match command {
+        Command::New(args) => new::run(&args, printer),
         Command::List(args) => list::run(&args, global, printer),
         Command::Inspect(args) => inspect::run(&args, global, printer),
         Command::Check(args) => check::run(args, global, printer).await,

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::Once;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -17,9 +18,10 @@ pub(super) fn reloading() {
     tell(&[NotifyState::Reloading].into_iter().chain(now.ok()).collect::<Vec<_>>());
 }
 
-/// Tells that the end has begun.
+/// Tells that the end has begun, once.
 pub(super) fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| tell(&[NotifyState::Stopping]));
 }
 
 /// What `systemctl status` shows.

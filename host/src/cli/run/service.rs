@@ -27,6 +27,7 @@ pub(super) struct Service<'a> {
     cancel: Cancel,
     configured: Configured,
     stamp: Stamp,
+    has_swept: bool,
 }
 
 impl<'a> Service<'a> {
@@ -48,7 +49,7 @@ impl<'a> Service<'a> {
             read => read?,
         };
         let configured = args.settle(global, described)?;
-        Ok(Self { args, global, printer, cancel, configured, stamp })
+        Ok(Self { args, global, printer, cancel, configured, stamp, has_swept: false })
     }
 
     /// What holds now.
@@ -89,7 +90,7 @@ impl<'a> Service<'a> {
     }
 
     /// Makes what is described so and renews what is due; gives when to look again, unless it is stopped.
-    pub(super) async fn look(&self) -> Option<OffsetDateTime> {
+    pub(super) async fn look(&mut self) -> Option<OffsetDateTime> {
         notifier::status("looking at the certificates");
         let options = self.configured.options(Choice::Due);
         let pool = ProviderPool::new(&self.configured.state);
@@ -102,6 +103,9 @@ impl<'a> Service<'a> {
             clock: OffsetDateTime::now_utc,
             options: &options,
         };
+        if !std::mem::replace(&mut self.has_swept, true) {
+            flow::sweep(&run).await;
+        }
         self.apply(&run).await;
         if !self.cancel.is_requested() {
             self.renew(&run).await;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use time::OffsetDateTime;
+
 use super::condition::Condition;
 use crate::flow::http01::TokenFiles;
 use crate::flow::publish::chain;
@@ -13,7 +15,7 @@ use crate::store::journal::{Entry, Journal, JournalError, Journalled, Seen};
 use crate::store::plugin_pins::{PinError, PluginPins};
 
 /// What runs that are over left published.
-pub fn leftovers(state: &StateDir) -> Vec<Condition> {
+pub fn leftovers(state: &StateDir, now: OffsetDateTime) -> Vec<Condition> {
     let records = |entry: Entry| Condition::LeftoverRecords {
         names: entry.records.iter().map(|(name, _)| name.clone()).collect(),
         zone: entry.zone,
@@ -24,15 +26,19 @@ pub fn leftovers(state: &StateDir) -> Vec<Condition> {
         files: entry.files.iter().map(TokenFile::path).collect(),
         certificate: entry.certificate,
     };
-    let mut found = left_in(&Journal::new(state), state, records);
-    found.extend(left_in(&Journal::new(state), state, files));
+    let mut found = left_in(&Journal::new(state), (state, now), records);
+    found.extend(left_in(&Journal::new(state), (state, now), files));
     found
 }
 
-fn left_in<T: Journalled>(journal: &Journal<T>, state: &StateDir, say: impl Fn(T) -> Condition) -> Vec<Condition> {
+fn left_in<T: Journalled>(
+    journal: &Journal<T>,
+    (state, now): (&StateDir, OffsetDateTime),
+    say: impl Fn(T) -> Condition,
+) -> Vec<Condition> {
     let damaged = |path: PathBuf, why: String| Condition::JournalDamaged { path, why };
     let set_aside = journal.set_aside().into_iter().map(|path| damaged(path, "it was set aside".to_owned()));
-    let seen = match journal.look() {
+    let seen = match journal.look(now) {
         Ok(seen) => seen,
         Err(error) => return vec![unreadable::<T>(state, &error)],
     };
@@ -56,7 +62,7 @@ fn unreadable<T: Journalled>(state: &StateDir, error: &JournalError) -> Conditio
 
 /// The values that runs of this acmite have at a name, be they over or not.
 pub(super) fn published(state: &StateDir, name: &DnsName) -> BTreeSet<String> {
-    let entries = Journal::<Entry>::new(state).look().unwrap_or_default();
+    let entries = Journal::<Entry>::new(state).look(OffsetDateTime::UNIX_EPOCH).unwrap_or_default();
     let records = entries.into_iter().filter_map(|seen| seen.entry.ok()).flat_map(|entry| entry.records);
     records.filter(|(owner, _)| owner == name).map(|(_, value)| value).collect()
 }

@@ -16,22 +16,25 @@ use crate::name::Host;
 use crate::pki::ValidationCertificate;
 use crate::secure_file::{FileLock, LockError};
 use crate::serve::{
-    ListenError, PortHolder, Shown, TlsServeError, TokenFile, WebrootError, serve_tokens, serve_validation_certificates,
+    ListenError, PortHolder, Server, Shown, TlsServeError, TokenFile, WebrootError, serve_tokens,
+    serve_validation_certificates,
 };
-use crate::store::journal::{Journal, JournalError};
+use crate::store::journal::{HeldEntry, Journal, JournalError};
 
 /// For names proven from a web server of acmite's own.
 pub(super) async fn standalone(session: &Session<'_>, port: u16, hosts: &[Host]) -> Vec<Condition> {
-    let served = || {
-        let lock = lock_port(session, port)?;
-        let (token, answer) = token();
-        let server = serve_tokens(port, BTreeMap::from([(token.clone(), answer.clone())]));
-        Ok((lock, server.map_err(|error| refused(&error))?, token, answer))
-    };
-    match served() {
-        Ok((_lock, _server, token, answer)) => fetch_from_all(session, hosts, &token, &answer).await,
-        Err(condition) => vec![condition],
+    let (token, answer) = token();
+    match serve(session, port, &token, &answer) {
+        Ok(_served) => fetch_from_all(session, hosts, &token, &answer).await,
+        Err(condition) => vec![*condition],
     }
+}
+
+/// The port is another run's again when both are dropped.
+fn serve(session: &Session<'_>, port: u16, token: &str, answer: &str) -> Result<(FileLock, Server), Box<Condition>> {
+    let lock = lock_port(session, port)?;
+    let server = serve_tokens(port, BTreeMap::from([(token.to_owned(), answer.to_owned())]));
+    Ok((lock, server.map_err(|error| Box::new(refused(&error)))?))
 }
 
 /// For names proven by files below the folder that a web server shows.
@@ -50,12 +53,7 @@ pub(super) async fn webroot(session: &Session<'_>, root: &Path, hosts: &[Host]) 
     found
 }
 
-fn written(
-    session: &Session<'_>,
-    root: &Path,
-    token: &str,
-    answer: &str,
-) -> Result<crate::store::journal::HeldEntry<TokenFiles>, FileError> {
+fn written(session: &Session<'_>, root: &Path, token: &str, answer: &str) -> Result<HeldEntry<TokenFiles>, FileError> {
     let file = TokenFile::plan(root, token)?;
     let entry = TokenFiles { certificate: "doctor".to_owned(), files: vec![file.clone()] };
     let entry = Journal::new(session.state).begin(entry)?;
@@ -78,30 +76,35 @@ enum FileError {
 
 /// For names proven by certificates in handshakes.
 pub(super) async fn tls_alpn(session: &Session<'_>, port: u16, hosts: &[Host]) -> Vec<Condition> {
-    let served = || {
-        let lock = lock_port(session, port)?;
-        let unusable = |error: &dyn std::error::Error| Condition::PortUnusable { port, why: chain(error) };
-        let (mut shown, mut expected) = (BTreeMap::new(), Vec::new());
-        for host in hosts {
-            let made = ValidationCertificate::new(host, &[0; 32]).map_err(|error| unusable(&error))?;
-            expected.push((host.clone(), made.certificate.clone()));
-            shown.insert(host.server_name(), Shown { certificate: made.certificate, key: made.key });
-        }
-        let server = serve_validation_certificates(port, shown).map_err(|error| match error {
-            TlsServeError::Listen(error) => refused(&error),
-            TlsServeError::Tls(error) => unusable(&error),
-        })?;
-        Ok((lock, server, expected))
-    };
-    let (_lock, _server, expected) = match served() {
-        Ok(served) => served,
-        Err(condition) => return vec![condition],
+    let (_lock, _server, expected) = match show(session, port, hosts) {
+        Ok(shown) => shown,
+        Err(condition) => return vec![*condition],
     };
     let looks = expected.iter().map(|(host, certificate)| {
         at_all_addresses(session, host, async |address| visit::shake_hands(host, address, certificate).await)
     });
     join_all(looks).await.into_iter().flatten().collect()
 }
+
+/// As [`serve`]; gives also what is shown for each host.
+fn show(session: &Session<'_>, port: u16, hosts: &[Host]) -> Result<(FileLock, Server, Expected), Box<Condition>> {
+    let lock = lock_port(session, port)?;
+    let unusable = |error: &dyn std::error::Error| Box::new(Condition::PortUnusable { port, why: chain(error) });
+    let (mut shown, mut expected) = (BTreeMap::new(), Vec::new());
+    for host in hosts {
+        let made = ValidationCertificate::new(host, &[0; 32]).map_err(|error| unusable(&error))?;
+        expected.push((host.clone(), made.certificate.clone()));
+        shown.insert(host.server_name(), Shown { certificate: made.certificate, key: made.key });
+    }
+    let server = serve_validation_certificates(port, shown).map_err(|error| match error {
+        TlsServeError::Listen(error) => Box::new(refused(&error)),
+        TlsServeError::Tls(error) => unusable(&error),
+    })?;
+    Ok((lock, server, expected))
+}
+
+/// Hosts with their certificates, DER.
+type Expected = Vec<(Host, Vec<u8>)>;
 
 async fn fetch_from_all(session: &Session<'_>, hosts: &[Host], token: &str, answer: &str) -> Vec<Condition> {
     let fetches = hosts.iter().map(|host| {
@@ -133,10 +136,13 @@ fn token() -> (String, String) {
     (token, answer)
 }
 
-fn lock_port(session: &Session<'_>, port: u16) -> Result<FileLock, Condition> {
-    FileLock::try_acquire(&session.state.port_lock(port)).map_err(|error| match error {
-        LockError::Held { .. } => Condition::PortTaken { port, holder: Some("another run of acmite".to_owned()) },
-        error => Condition::PortUnusable { port, why: chain(&error) },
+fn lock_port(session: &Session<'_>, port: u16) -> Result<FileLock, Box<Condition>> {
+    let lock = FileLock::try_acquire(&session.state.port_lock(port));
+    lock.map_err(|error| {
+        Box::new(match error {
+            LockError::Held { .. } => Condition::PortTaken { port, holder: Some("another run of acmite".to_owned()) },
+            error => Condition::PortUnusable { port, why: chain(&error) },
+        })
     })
 }
 

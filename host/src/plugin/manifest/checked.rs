@@ -35,7 +35,7 @@ impl RawManifest {
         if self.propagation.settle_ms > MAX_SETTLE_MS {
             return Err(rule("propagation.settle_ms", &format!("it is at most {MAX_SETTLE_MS}")));
         }
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             id: self.id,
             name: self.name,
             version: self.version,
@@ -52,6 +52,7 @@ impl RawManifest {
             min_ttl: self.propagation.min_ttl.unwrap_or(1),
         };
         rules::check(&manifest)?;
+        manifest.mark_optional_sinks();
         Ok(manifest)
     }
 }
@@ -80,6 +81,7 @@ fn checked_field(name: String, raw: toml::Value) -> Result<FieldSpec, ManifestEr
         secret: raw.secret,
         default: raw.default,
         one_of: raw.one_of,
+        alias: raw.alias,
         env: raw.env,
         certbot: raw.certbot,
         lego: raw.lego,
@@ -110,7 +112,7 @@ pub(super) fn checked_sinks(key: &str, raw: BTreeMap<String, RawFill>) -> Result
                 RawFill::Template(template) => Fill::Template(template),
                 RawFill::Classes(classes) => Fill::Classes(classes),
             };
-            Ok(Sink { place, text, fill })
+            Ok(Sink { place, text, fill, optional: false })
         })
         .collect()
 }

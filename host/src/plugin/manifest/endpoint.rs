@@ -16,6 +16,8 @@ pub struct Sink {
     pub text: String,
     /// By what.
     pub fill: Fill,
+    /// Whether it is left out where its fields have no value.
+    pub optional: bool,
 }
 
 /// Where a secret goes in a request.

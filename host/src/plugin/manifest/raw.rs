@@ -46,6 +46,8 @@ pub(super) struct RawField {
     #[serde(default)]
     pub(super) one_of: Vec<String>,
     #[serde(default)]
+    pub(super) alias: BTreeMap<String, String>,
+    #[serde(default)]
     pub(super) env: Vec<String>,
     #[serde(default)]
     pub(super) certbot: Vec<String>,

@@ -252,6 +252,21 @@ mod tests {
         Manifest::parse(&edited).err().map_or_else(|| panic!("{to} was taken"), |error| error.to_string())
     }
 
+    /// A sink of a field that must be there, and one that a guest fills, never stay empty.
+    #[test]
+    fn a_sink_is_optional_if_all_its_fields_are() {
+        let sinks = |text: &str| {
+            let manifest = Manifest::parse(text).expect("a manifest");
+            let origins = manifest.origins.into_values().flat_map(|origin| origin.sinks);
+            let all = origins.chain(manifest.endpoints.into_values().flat_map(|endpoint| endpoint.sinks));
+            all.filter(|sink| sink.optional).map(|sink| sink.text).collect::<Vec<_>>()
+        };
+        let route53 = include_str!("../../../../plugins/route53/plugin.toml");
+        assert_eq!(sinks(route53), ["header:x-amz-security-token"]);
+        assert_eq!(sinks(&route53.replace("\"{session_token}\"", "\"{secret_access_key}{session_token}\"")), [""; 0]);
+        assert_eq!(sinks(INWX), [""; 0]);
+    }
+
     #[test]
     fn a_sink_names_fields_and_captures_that_there_are() {
         for (from, to) in [

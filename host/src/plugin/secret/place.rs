@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 use crate::plugin::secret::{Class, Fault, Secrets, entry, numbers};
+use crate::plugin::template;
 use crate::plugin::wire::Part;
 
 impl Secrets {
@@ -36,6 +37,11 @@ impl Secrets {
         }
         filled.extend_from_slice(rest.as_bytes());
         Ok(filled)
+    }
+
+    /// Whether none of the fields of a template has a value.
+    pub fn has_none_of(&self, template: &str) -> bool {
+        template::field_names(template).all(|name| self.named(name).is_none())
     }
 
     /// Drops the captures that a template was filled with: the API has refused them. They stay to be scrubbed.

@@ -5,6 +5,7 @@
 use hickory_proto::rr::RecordType;
 use serde_json::{Value, json};
 
+use super::names::{below, owner, whole};
 use super::server::{Reply, Request};
 use crate::dns::{Entry, Store};
 
@@ -45,15 +46,9 @@ fn records(store: &Store, zone: &str, request: &Request) -> Reply {
 
 /// Names are below the zone, values bare.
 fn wire(entry: &Entry, zone: &str) -> Value {
-    let name = owner(entry);
-    let label = name.strip_suffix(zone).map_or(name.as_str(), |label| label.trim_end_matches('.'));
     json!({"id": entry.id, "type": entry.record.record_type().to_string(), "ttl": entry.record.ttl,
-        "name": if label.is_empty() { "@" } else { label }, "data": entry.value(), "priority": null, "port": null,
+        "name": below(entry, zone, "@"), "data": entry.value(), "priority": null, "port": null,
         "weight": null, "flags": null, "tag": null})
-}
-
-fn owner(entry: &Entry) -> String {
-    entry.record.name.to_lowercase().to_ascii().trim_end_matches('.').to_owned()
 }
 
 fn create(store: &Store, zone: &str, request: &Request) -> Reply {
@@ -66,11 +61,7 @@ fn create(store: &Store, zone: &str, request: &Request) -> Reply {
     let Some(ttl @ 30..) = ttl.or(Some(1800).filter(|_| body["ttl"].is_null())) else {
         return unprocessable("TTL must be at least 30");
     };
-    let name = match name {
-        "@" => zone.to_owned(),
-        label => format!("{label}.{zone}"),
-    };
-    match store.add(zone, &name, RecordType::TXT, ttl, data) {
+    match store.add(zone, &whole(name, zone, "@"), RecordType::TXT, ttl, data) {
         Err(error) => unprocessable(&error.to_string()),
         Ok(added) => {
             let all = store.records(zone).unwrap_or_default();
@@ -140,7 +131,7 @@ mod tests {
             let made = send(&store, "token", "POST", "records", &body);
             assert_eq!((made.status, &made.body["domain_record"]["name"]), (201, &json!(name)));
             let id = made.body["domain_record"]["id"].as_u64().expect("an id");
-            let held = |entry: &Entry| entry.id == id && self::owner(entry) == owner && entry.value() == "one";
+            let held = |entry: &Entry| entry.id == id && super::owner(entry) == owner && entry.value() == "one";
             assert!(store.records("example.test").expect("the zone").iter().any(held));
             let removed = send(&store, "token", "DELETE", &format!("records/{id}"), "");
             assert_eq!(removed, Reply { status: 204, body: Value::Null });

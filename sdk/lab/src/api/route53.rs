@@ -14,6 +14,10 @@ use crate::dns::{Entry, Store};
 
 /// The id of the one key.
 pub const ROUTE53_KEY_ID: &str = "AKIDOFTHELAB";
+/// The id of the same key as a temporary one, which needs [`ROUTE53_TOKEN`].
+pub const ROUTE53_TEMPORARY_ID: &str = "ASIAOFTHELAB";
+/// The session token of the temporary key.
+pub const ROUTE53_TOKEN: &str = "token/of+the/lab==";
 
 /// The rules of the API over `store`, for the key [`ROUTE53_KEY_ID`] with this secret. A change is pending when it is
 /// first asked for, and in sync from then on.
@@ -21,7 +25,10 @@ pub fn route53(store: Store, secret: String) -> impl Fn(&Request) -> Reply + Sen
     let changes: Mutex<Vec<bool>> = Mutex::default();
     move |request| {
         let scope = Scope { region: "us-east-1", service: "route53" };
-        if let Err(code) = sigv4::check(request, ROUTE53_KEY_ID, &secret, &scope) {
+        let is_temporary = request.headers.contains_key("x-amz-security-token");
+        let key_id = if is_temporary { ROUTE53_TEMPORARY_ID } else { ROUTE53_KEY_ID };
+        let token = is_temporary.then_some(ROUTE53_TOKEN);
+        if let Err(code) = sigv4::check(request, key_id, &secret, token, &scope) {
             return failure(403, code, "The request is not signed with a key of this account.");
         }
         let Some(path) = request.path.strip_prefix("/2013-04-01/") else { return no_route() };

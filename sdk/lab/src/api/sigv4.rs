@@ -4,7 +4,15 @@ use super::keyed_hash::{percent, sha256, signature};
 use super::server::Request;
 
 /// The code of the error that AWS answers with, if the request is not signed as it should be.
-pub(super) fn check(request: &Request, key_id: &str, secret: &str, scope: &Scope) -> Result<(), &'static str> {
+///
+/// A temporary key has a token, which its requests must hold and sign.
+pub(super) fn check(
+    request: &Request,
+    key_id: &str,
+    secret: &str,
+    token: Option<&str>,
+    scope: &Scope,
+) -> Result<(), &'static str> {
     let header = |name: &str| request.headers.get(name).map(String::as_str);
     let authorization = header("authorization").ok_or("MissingAuthenticationToken")?;
     let given = Given::parse(authorization).ok_or("IncompleteSignature")?;
@@ -16,6 +24,9 @@ pub(super) fn check(request: &Request, key_id: &str, secret: &str, scope: &Scope
         return Err("InvalidClientTokenId");
     }
     let names: Vec<&str> = given.signed_headers.split(';').collect();
+    if header("x-amz-security-token") != token || (token.is_some() && !names.contains(&"x-amz-security-token")) {
+        return Err("InvalidClientTokenId");
+    }
     if of_key != format!("{day}/{credential}")
         || !names.is_sorted()
         || !["host", "x-amz-date"].iter().all(|name| names.contains(name))
@@ -104,18 +115,19 @@ mod tests {
     #[test]
     fn aws_own_signatures_are_taken_and_all_others_are_not() {
         let vanilla = request("GET", &[], "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
-        assert_eq!(check(&vanilla, "AKIDEXAMPLE", SECRET, &SCOPE), Ok(()));
+        assert_eq!(check(&vanilla, "AKIDEXAMPLE", SECRET, None, &SCOPE), Ok(()));
         let query = request(
             "POST",
             &[("Param1", "value1")],
             "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11",
         );
-        assert_eq!(check(&query, "AKIDEXAMPLE", SECRET, &SCOPE), Ok(()));
-        let refused = |request: &Request| check(request, "AKIDEXAMPLE", SECRET, &SCOPE).expect_err("a refusal");
+        assert_eq!(check(&query, "AKIDEXAMPLE", SECRET, None, &SCOPE), Ok(()));
+        let refused = |request: &Request| check(request, "AKIDEXAMPLE", SECRET, None, &SCOPE).expect_err("a refusal");
         assert_eq!(refused(&Request { body: "more".into(), ..vanilla.clone() }), "SignatureDoesNotMatch");
         assert_eq!(refused(&Request { path: "/other".into(), ..vanilla.clone() }), "SignatureDoesNotMatch");
         assert_eq!(refused(&Request { query: query.query, ..vanilla.clone() }), "SignatureDoesNotMatch");
         assert_eq!(refused(&Request { headers: Default::default(), ..vanilla.clone() }), "MissingAuthenticationToken");
-        assert_eq!(check(&vanilla, "AKIDOTHER", SECRET, &SCOPE), Err("InvalidClientTokenId"));
+        assert_eq!(check(&vanilla, "AKIDOTHER", SECRET, None, &SCOPE), Err("InvalidClientTokenId"));
+        assert_eq!(check(&vanilla, "AKIDEXAMPLE", SECRET, Some("token"), &SCOPE), Err("InvalidClientTokenId"));
     }
 }

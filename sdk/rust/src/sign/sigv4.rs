@@ -1,7 +1,7 @@
 //! AWS Signature Version 4, in the Authorization header.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html> (seen 2026-11-24).
-//! Signed are the host and `x-amz-date`, which the manifest must allow as a header.
+//! Signed are the host, `x-amz-date`, which the manifest must allow as a header, and a temporary key's token.
 
 use crate::http::{Request, percent};
 use crate::secret::{self, Encoding, Hash, Secret};
@@ -15,6 +15,9 @@ pub struct Signer<'a> {
     pub access_key_id: &'a str,
     /// The secret field that holds the key.
     pub secret_access_key: &'a str,
+    /// The field that holds the token of a temporary key, if it has a value; the manifest places it in the header
+    /// `x-amz-security-token`.
+    pub session_token: Option<&'a str>,
     /// "us-east-1" for a service that has no regions.
     pub region: &'a str,
     /// "route53".
@@ -31,13 +34,21 @@ impl Signer<'_> {
         let scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);
         let payload = sha256(&parts![request.body_bytes()])?;
         let (path, query) = (canonical_path(path), canonical_query(&request));
-        let canonical = format!("{method}\n{path}\n{query}\nhost:{host}\nx-amz-date:{date}\n\n{SIGNED_HEADERS}\n");
-        let hashed = sha256(&parts![canonical, payload])?;
+        let request_and_host = format!("{method}\n{path}\n{query}\nhost:{host}\nx-amz-date:{date}\n");
+        let token = self.session_token.and_then(|field| secret::credential(field).ok());
+        let (signed_headers, hashed) = match token {
+            None => (SIGNED_HEADERS, sha256(&parts![request_and_host, format!("\n{SIGNED_HEADERS}\n"), payload])?),
+            Some(token) => {
+                let names = format!("\n\n{SIGNED_HEADERS_WITH_TOKEN}\n");
+                let canonical = parts![request_and_host, "x-amz-security-token:", token, names, payload];
+                (SIGNED_HEADERS_WITH_TOKEN, sha256(&canonical)?)
+            }
+        };
         let key = self.key(day)?;
         let to_sign = parts![format!("{ALGORITHM}\n{date}\n{scope}\n"), hashed];
         let signature = secret::encode(Encoding::Hex, &parts![secret::hmac(Hash::Sha256, &parts![key], &to_sign)?])?;
         let credential = format!("{ALGORITHM} Credential={}/{scope}, ", self.access_key_id);
-        let rest = format!("SignedHeaders={SIGNED_HEADERS}, Signature=");
+        let rest = format!("SignedHeaders={signed_headers}, Signature=");
         let request = request.header("x-amz-date", &date);
         Ok(request.inject("header:authorization", &parts![credential, rest, signature]))
     }
@@ -62,6 +73,7 @@ fn canonical_query(request: &Request) -> String {
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SIGNED_HEADERS: &str = "host;x-amz-date";
+const SIGNED_HEADERS_WITH_TOKEN: &str = "host;x-amz-date;x-amz-security-token";
 
 #[cfg(test)]
 mod tests {
@@ -74,6 +86,7 @@ mod tests {
     const SIGNER: Signer<'_> = Signer {
         access_key_id: "AKIDEXAMPLE",
         secret_access_key: "secret_access_key",
+        session_token: Some("session_token"),
         region: "us-east-1",
         service: "service",
         now: 1_440_938_160,
@@ -86,6 +99,13 @@ mod tests {
         let entries = std::fs::read_dir(folder).expect("the cases").map(|entry| entry.expect("an entry").path());
         entries.filter(|path| path.is_dir()).collect()
     }
+
+    fn recording() -> Recording {
+        Recording::new().secret_value("secret_access_key", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+    }
+
+    /// Of AWS's case.
+    const TOKEN: &str = "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267";
 
     fn decoded(text: &str) -> String {
         let mut bytes = Vec::new();
@@ -103,7 +123,7 @@ mod tests {
     #[test]
     fn aws_own_cases_are_signed_as_aws_signs_them() {
         let cases = cases();
-        assert_eq!(cases.len(), 15);
+        assert_eq!(cases.len(), 16);
         for case in cases {
             let read = |file: &str| std::fs::read_to_string(case.join(file)).expect("a file of the case");
             let text = read("request.txt");
@@ -116,13 +136,15 @@ mod tests {
                 .map(|(name, value)| (decoded(name), decoded(value)))
                 .collect();
             let signature = read("header-signature.txt");
+            let is_temporary = case.ends_with("get-vanilla-with-session-token");
+            let signed = if is_temporary { SIGNED_HEADERS_WITH_TOKEN } else { SIGNED_HEADERS };
             let expected = format!(
                 "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
-                 SignedHeaders=host;x-amz-date, Signature={}",
+                 SignedHeaders={signed}, Signature={}",
                 signature.trim()
             );
-            let script = Recording::new()
-                .secret_value("secret_access_key", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+            let script = if is_temporary { recording().secret_value("session_token", TOKEN) } else { recording() };
+            let script = script
                 .reply("case", 200, "")
                 .header("x-amz-date", "20150830T123600Z")
                 .inject("header:authorization", &expected);
