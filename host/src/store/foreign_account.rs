@@ -178,6 +178,7 @@ mod tests {
         let key = folder.path().join("private_key.json");
         fs::write(&key, "{}").expect("written");
         mode(&key, 0o644);
+        mode(folder.path(), 0o700);
         assert!(read_key(folder.path()).is_ok(), "in a folder of the user's own");
         mode(folder.path(), 0o755);
         assert!(matches!(read_key(folder.path()), Err(ForeignAccountError::Exposed { .. })));
