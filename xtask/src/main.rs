@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     if fuzz::is_compiler() {
         return fuzz::compile();
     }
-    let result = match Cli::parse().command {
+    let result: Result<(), steps::StepError> = match Cli::parse().command {
         Command::Demo => demo::run(),
         Command::Test { quick } => steps::test(quick),
         Command::Plugins => plugins::build(),

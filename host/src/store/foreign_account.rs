@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -33,10 +34,20 @@ pub fn read_key(folder: &Path) -> Result<ForeignKey, ForeignAccountError> {
     text.map(|text| ForeignKey::Pem(Zeroizing::new(text))).map_err(|_| ForeignAccountError::Damaged { path })
 }
 
-/// Without a look at its mode: lego leaves keys at 0644, in folders of 0700.
+/// A key that others can read is no secret any more. lego leaves keys at 0644, in folders of 0700, where they cannot.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ForeignAccountError> {
+    if is_open_to_others(path) {
+        return Err(ForeignAccountError::Exposed { path: path.to_owned() });
+    }
     let bytes = fs::read(path).map(Zeroizing::new);
     bytes.map_err(|source| ForeignAccountError::Unreadable { path: path.to_owned(), source })
+}
+
+/// Whether others may read the file and enter every folder above it.
+fn is_open_to_others(path: &Path) -> bool {
+    let Ok(path) = path.canonicalize() else { return false };
+    let grants = |path: &Path, bits: u32| fs::metadata(path).is_ok_and(|facts| facts.permissions().mode() & bits != 0);
+    grants(&path, 0o044) && path.ancestors().skip(1).all(|folder| grants(folder, 0o011))
 }
 
 fn lego_key(folder: &Path) -> Result<PathBuf, ForeignAccountError> {
@@ -93,6 +104,12 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), ForeignAccountError> {
 /// Why an account could not be moved.
 #[derive(Debug, thiserror::Error)]
 pub enum ForeignAccountError {
+    /// Others may have read the key.
+    #[error("{} can be read by others; close it by chmod 600, and replace the key by `acmite account roll-key`", path.display())]
+    Exposed {
+        /// The key.
+        path: PathBuf,
+    },
     /// Neither certbot's nor lego's.
     #[error("{} holds neither certbot's private_key.json nor lego's keys/*.key; give the folder of one account", path.display())]
     Unknown {
@@ -152,5 +169,20 @@ mod tests {
         assert!(matches!(again, Err(ForeignAccountError::Exists { .. })));
         assert!(matches!(read_key(folder.path()), Err(ForeignAccountError::Unknown { .. })));
         assert!(matches!(write_lego(folder.path(), "KEY", &[], &url()), Err(ForeignAccountError::NoEmail)));
+    }
+
+    #[test]
+    fn a_key_that_others_can_reach_and_read_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("changed");
+        let key = folder.path().join("private_key.json");
+        fs::write(&key, "{}").expect("written");
+        mode(&key, 0o644);
+        mode(folder.path(), 0o700);
+        assert!(read_key(folder.path()).is_ok(), "in a folder of the user's own");
+        mode(folder.path(), 0o755);
+        assert!(matches!(read_key(folder.path()), Err(ForeignAccountError::Exposed { .. })));
+        mode(&key, 0o600);
+        assert!(read_key(folder.path()).is_ok());
     }
 }

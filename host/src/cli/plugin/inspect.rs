@@ -7,7 +7,7 @@ use super::providers::{Spec, component};
 use super::setup::open_state;
 use super::{Global, Printer};
 use crate::plugin::inspect::{Inspected, inspect};
-use crate::plugin::manifest::Permissions;
+use crate::plugin::manifest::{Permissions, one_line};
 
 /// Show what a provider is, needs and may do, without running it.
 ///
@@ -55,6 +55,7 @@ fn text(inspected: &Inspected, bytes: usize) -> String {
         let need = if field.required { "required" } else { "optional" };
         lines.push(format!("{kind:<10} {} ({need}): {}", field.name, field.help));
     }
+    lines.iter_mut().for_each(|line| *line = one_line(line));
     let Permissions { credentials, requests, unguarded } = manifest.permissions();
     for (title, part) in [("credentials", credentials), ("requests", requests), ("not guarded", unguarded)] {
         if !part.is_empty() {

@@ -98,6 +98,9 @@ impl Guard {
             if is_filled || headers.iter().any(|(other, _)| *other == name) {
                 return Err(format!("the header {name:?} is given twice, or filled by the host"));
             }
+            if value.contains(|c: char| c.is_control() && c != '\t') {
+                return Err(format!("the value of header {name} is not valid"));
+            }
             self.check_fixed(&format!("the header {name:?}"), fixed.as_ref(), value)?;
             headers.push((name, value.clone()));
         }

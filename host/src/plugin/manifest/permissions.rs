@@ -42,6 +42,8 @@ impl Permissions {
             all.requests.push(format!("may send DNS updates of the order's TXT values to {server}, and no other"));
         }
         all.credentials.dedup();
+        let lines = [&mut all.credentials, &mut all.requests, &mut all.unguarded].into_iter().flatten();
+        lines.for_each(|line| *line = one_line(line));
         all
     }
 
@@ -58,6 +60,11 @@ impl Permissions {
         self.requests.extend(lines.map(|line| format!("  {head}: {line}")));
         self.unguarded.extend(unguarded(endpoint).map(|text| format!("{head}: {text}")));
     }
+}
+
+/// What a manifest says, on one line: it cannot add lines of its own to what is shown of it.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn field(field: &FieldSpec) -> String {
@@ -223,6 +230,13 @@ same = {",
         ] {
             assert!(!more(manifest, from, to).is_empty(), "{to} widens unseen");
         }
+    }
+
+    #[test]
+    fn a_manifest_adds_no_lines_to_what_is_shown_of_it() {
+        let forged = CLOUDFLARE.replace("/ttl\" = \"ttl\"", "/ttl\\nnot guarded\" = \"ttl\"");
+        let shown = lines(&forged);
+        assert!(shown.iter().any(|line| line.contains("not guarded")) && !shown.iter().any(|line| line.contains('\n')));
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub fn insert(body: &[u8], format: Format, path: &str, text: &str) -> Result<Vec
         place = entry(place, step, format).ok_or_else(no_place)?;
     }
     let branch = branch_of(place, format).ok_or_else(no_place)?;
-    if branch.entries.iter().any(|(other, _)| other.eq_ignore_ascii_case(key)) {
+    let beside_text = branch.own_text.is_some() && !key.starts_with('@');
+    if beside_text || branch.entries.iter().any(|(other, _)| other.eq_ignore_ascii_case(key)) {
         return Err(no_place());
     }
     branch.entries.push((key.to_owned(), Node::Text(text.to_owned())));
@@ -47,6 +48,9 @@ fn one<'a>(node: &'a mut Node, step: &str) -> Option<&'a mut Node> {
 /// The one entry of a name, made where there is none.
 fn entry<'a>(node: &'a mut Node, step: &str, format: Format) -> Option<&'a mut Node> {
     let branch = branch_of(node, format)?;
+    if branch.own_text.is_some() {
+        return None;
+    }
     if !branch.entries.iter().any(|(key, _)| key == step) {
         branch.entries.push((step.to_owned(), Node::Map(Branch::default())));
     }
@@ -73,6 +77,15 @@ fn write(tree: &Node, format: Format) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_put_beside_an_elements_own_text() {
+        let body = b"<r a=\"1\">text</r>";
+        for path in ["/r/key", "/r/auth/key"] {
+            assert_eq!(insert(body, Format::Xml, path, "k"), Err(TreeError::NoPlace(path.to_owned())));
+        }
+        assert!(insert(body, Format::Xml, "/r/@key", "k").is_ok());
+    }
 
     #[test]
     fn a_leaf_is_put_in_and_cut_out_of_every_format() {
