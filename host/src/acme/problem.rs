@@ -59,7 +59,11 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.detail, self.urn.rsplit(':').next().unwrap_or_default())?;
+        match (self.detail.as_str(), self.urn.rsplit(':').next().unwrap_or_default()) {
+            ("", "") => f.write_str("it does not say why")?,
+            (detail, "") => f.write_str(detail)?,
+            (detail, kind) => write!(f, "{detail} ({kind})")?,
+        }
         for sub in &self.subproblems {
             let name = sub.identifier.as_ref().map_or("?", |i| i.value.as_str());
             write!(f, "; {name}: {}", sub.detail)?;

@@ -22,16 +22,6 @@ pub const BUNDLED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundle
 mod tests {
     use super::*;
 
-    /// So that a client with fifty providers stays one file that is easily sent.
-    const MOST_BYTES: usize = 200_000;
-
-    #[test]
-    fn every_bundled_component_is_small() {
-        for (id, component) in BUNDLED {
-            assert!(component.len() < MOST_BYTES, "{id} has {} bytes", component.len());
-        }
-    }
-
     #[test]
     fn every_bundled_component_is_a_provider_of_the_name_it_is_bundled_under() {
         for (id, component) in BUNDLED {

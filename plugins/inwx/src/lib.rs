@@ -1,4 +1,5 @@
-//! INWX. JSON-RPC API: <https://www.inwx.com/en/help/apidoc> (seen 2026-11-24).
+//! INWX. JSON-RPC API: <https://www.inwx.com/en/help/apidoc>; login, second factor and envelope as INWX's own client has
+//! them (inwx-domrobot 3.2.0 of PyPI, read 2026-11-24), codes and the cookie's name as others' clients have them.
 //!
 //! A login gives a session, kept for the run; an account with a second factor unlocks it with a code, and each code is
 //! taken once. One read shows the whole domain; records are made and removed one by one, so for n new values `present`

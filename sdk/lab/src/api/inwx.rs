@@ -1,6 +1,7 @@
 //! INWX's JSON-RPC API, the part DNS-01 needs: login with a second factor, and a domain's records.
 //!
-//! <https://www.inwx.com/en/help/apidoc> (seen 2026-11-24). A one-time code is taken once (RFC 6238 section 5.2).
+//! Reference: <https://www.inwx.com/en/help/apidoc>; shapes as INWX's client inwx-domrobot 3.2.0 reads them (2026-11-24). A
+//! one-time code is taken once (RFC 6238 section 5.2).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
