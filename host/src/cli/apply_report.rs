@@ -17,7 +17,7 @@ pub(super) fn plan_text(plan: &Plan) -> String {
             Ok(Step::Reissue { changes }) => format!("{name}: would be issued anew{}", changed(changes)),
             Ok(Step::Update { changes }) => format!("{name}: would be renewed otherwise{}", changed(changes)),
             Ok(Step::Keep) => format!("{name}: is as described"),
-            Err(error) => format!("{name}: {}", super::exit::chain(error)),
+            Err(error) => format!("{name}: {}", crate::causes::chain(error)),
         });
     }
     lines.extend(undescribed(&plan.undescribed));
@@ -43,7 +43,7 @@ pub(super) fn plan_json(plan: &Plan, configured: &Configured) -> Value {
     let certificate = |(name, step): &(String, Result<Step, _>)| {
         let mut json = match step {
             Ok(step) => serde_json::to_value(step).unwrap_or_default(),
-            Err(error) => json!({"step": "unknown", "error": super::exit::chain(error)}),
+            Err(error) => json!({"step": "unknown", "error": crate::causes::chain(error)}),
         };
         json["name"] = name.as_str().into();
         json

@@ -183,7 +183,7 @@ impl Reader<'_> {
             let own = own.iter().map(|entry| (vec!["certificate", name, "hooks", kind], entry));
             let all = own.chain(general.iter().map(|entry| (vec!["hooks", kind], entry)));
             let check = |(keys, entry): (Vec<&str>, &String)| {
-                hooks::check(entry).map_err(|error| self.text.refused(&keys, super::exit::chain(&error)))?;
+                hooks::check(entry).map_err(|error| self.text.refused(&keys, crate::causes::chain(&error)))?;
                 Ok(entry.clone())
             };
             all.map(check).collect::<Result<Vec<_>, ConfigError>>()

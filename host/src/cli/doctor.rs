@@ -14,11 +14,12 @@ use url::Url;
 
 use super::Global;
 use super::challenges::ChallengeArgs;
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::providers::{ProviderArgs, ProviderPool};
 use super::setup::{DnsArgs, Opened, default_state_path, on_signals, server, staging_of, state_path};
 use super::view::all_names;
+use crate::causes::chain;
 use crate::flow::doctor::{self, Checkup, Condition};
 use crate::flow::{Cancel, Clients, Event, Standing};
 use crate::store::StateDir;

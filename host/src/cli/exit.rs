@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::acme::AcmeError;
+use crate::causes::chain;
 use crate::config::ConfigError;
 use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
@@ -111,20 +112,6 @@ impl Failure {
     fn with(self, remedy: &str) -> Self {
         Self { remedy: Some(remedy.to_owned()), ..self }
     }
-}
-
-/// An error with its causes, each said once.
-pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 /// The failure that an error is, by its kind alone.

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 use super::setup::open_state;
 use super::view::{self, moment};
 use super::{Global, Printer};
+use crate::causes::chain;
 use crate::flow::Standing;
 
 /// List the certificates: issuer, expiry, next renewal, provider, and how the last attempt ended.

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 use super::setup::absolute;
+use crate::causes::chain;
 use crate::config::credentials::{CredentialSources, CredentialsError, resolve};
 use crate::flow::{Instance, ProviderMaker, ProviderSource, SourceError};
 use crate::name::DnsName;

@@ -185,7 +185,7 @@ impl Attempt<'_> {
         let mut state = RenewalState::load(self.run.state, &self.name);
         state.failures = state.failures.saturating_add(1);
         state.last_attempt = Some(now);
-        state.last_error = Some(super::publish::chain(error));
+        state.last_error = Some(crate::causes::chain(error));
         let hold = due::hold_after(now, state.failures, leaf.map(|leaf| leaf.not_after), error.retry_after());
         state.hold = Some(hold);
         state.quiet = None;

@@ -5,9 +5,10 @@ use futures_util::future::join_all;
 
 use super::method::Method;
 use super::proof::{ChoiceError, Chosen, answer};
-use super::publish::{Batch, Dns01Options, PlanError, Publisher, Wanted, ZoneFailure, ZoneFault, chain, plan};
+use super::publish::{Batch, Dns01Options, PlanError, Publisher, Wanted, ZoneFailure, ZoneFault, plan};
 use super::session::Session;
 use crate::acme::AccountHandle;
+use crate::causes::chain;
 use crate::name::Host;
 use crate::store::journal::HeldEntry;
 

@@ -5,9 +5,10 @@ use futures_util::future::join_all;
 
 use super::method::{Method, Methods};
 use super::proof::{AnswerError, ChoiceError, Chosen, answer, choose, give_up};
-use super::publish::{Batch, Dns01Options, PlanError, Publisher, Wanted, ZoneFailure, chain, plan};
+use super::publish::{Batch, Dns01Options, PlanError, Publisher, Wanted, ZoneFailure, plan};
 use super::session::Session;
 use crate::acme::{AccountHandle, AcmeError, OrderOptions};
+use crate::causes::chain;
 use crate::name::{CertName, DnsName, Host};
 
 /// What lasting records are made with.

@@ -3,10 +3,9 @@
 use futures_util::future::{join_all, try_join_all};
 use time::OffsetDateTime;
 
-use super::publish::{
-    Batch, Dns01Options, PlanError, Publisher, Wanted, ZoneFailure, ZoneFault, chain, plan, withdraw,
-};
+use super::publish::{Batch, Dns01Options, PlanError, Publisher, Wanted, ZoneFailure, ZoneFault, plan, withdraw};
 use super::session::Session;
+use crate::causes::chain;
 use crate::name::DnsName;
 use crate::plugin::provider::Published;
 use crate::store::journal::{AskedRecord, Entry, HeldEntry, Journal, JournalError, Kept};

@@ -6,10 +6,11 @@ use super::event::Event;
 use super::http01::{self, Http01Error};
 use super::method::{Method, Methods};
 use super::proof::{AnswerError, ChoiceError, Chosen, choose, give_up};
-use super::publish::{Dns01Options, ZoneFault, chain};
+use super::publish::{Dns01Options, ZoneFault};
 use super::session::Session;
 use super::tls_alpn01::{self, TlsAlpn01Error};
 use crate::acme::{AccountHandle, AcmeError, AuthorizationStatus, Order};
+use crate::causes::chain;
 
 /// How names are proven.
 #[derive(Clone, Debug)]

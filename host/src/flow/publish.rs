@@ -13,6 +13,7 @@ use super::retry::until_settled;
 use super::rounds::rounds;
 use super::session::{Instance, Session, SourceError};
 use crate::backoff::Backoff;
+use crate::causes::chain;
 use crate::dns::{Expectation, PropagationError, PropagationOptions, Target, Zone, ZoneError};
 use crate::name::DnsName;
 use crate::plugin::manifest::Semantics;
@@ -285,11 +286,6 @@ fn retrying(zone: &DnsName, error: &CallError) -> Event {
 
 fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Publishing in a busy zone waits for the others in it.

@@ -92,7 +92,7 @@ async fn run_told(entry: &str, kind: HookKind, context: &HookContext, tell: Tell
             true
         }
         Err(error) => {
-            let error = super::publish::chain(&error);
+            let error = crate::causes::chain(&error);
             tell(Event::HookFailed { kind, hook, error });
             false
         }

@@ -37,7 +37,7 @@ pub(super) async fn refresh(
                 stream::iter(group).for_each_concurrent(AT_ONCE, |one| ask(client, one, now)).await;
             }
             Err(error) => {
-                tracing::warn!(%server, error = super::publish::chain(&error), "no renewal information");
+                tracing::warn!(%server, error = crate::causes::chain(&error), "no renewal information");
                 group.into_iter().for_each(|one| one.state.ask_again = Some(due::ask_again(now, None)));
             }
         }
@@ -60,7 +60,7 @@ async fn ask(client: &AcmeClient, standing: &mut Standing, now: OffsetDateTime) 
         }
         Err(error) => {
             let name = &standing.name;
-            tracing::info!(name, error = super::publish::chain(&error), "no renewal information");
+            tracing::info!(name, error = crate::causes::chain(&error), "no renewal information");
             None
         }
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::plugin::inspect::sha256_hex;
+use crate::digest::sha256_hex;
 use crate::secure_file;
 
 /// A folder of compiled components, 0700, one file for each component and engine.

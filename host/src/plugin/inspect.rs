@@ -2,6 +2,7 @@
 
 use wasmparser::{Encoding, Parser, Payload};
 
+use crate::digest::sha256_hex;
 use crate::plugin::manifest::{Manifest, ManifestError};
 
 /// The outside of a component that is a provider for this host.
@@ -29,11 +30,6 @@ pub fn inspect(component: &[u8]) -> Result<Inspected, InspectError> {
     let text = outside.manifest.ok_or(InspectError::NoManifest)?;
     let manifest = Manifest::parse(&text).map_err(|source| InspectError::Manifest { source })?;
     Ok(Inspected { sha256: sha256_hex(component), manifest, manifest_text: text, imports: outside.imports })
-}
-
-/// SHA-256 in lower case hex.
-pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
 }
 
 #[derive(Default)]

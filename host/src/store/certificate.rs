@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::layout::{StateDir, sha256_hex};
+use super::layout::StateDir;
+use crate::digest::sha256_hex;
 use crate::secure_file::{
     FileLock, LockError, SecureReadError, SecureWriteError, create_private_dir, read_private, remove_durably, sync_dir,
     write_whole,

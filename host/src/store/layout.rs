@@ -4,10 +4,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest::{SHA256, digest};
-use data_encoding::HEXLOWER;
 use url::Url;
 
+use crate::digest::sha256_hex;
 use crate::secure_file::{SecureWriteError, create_private_dir, remove_abandoned};
 
 /// The folder of everything acmite keeps: the caller's own, writable by nobody else.
@@ -191,10 +190,6 @@ fn file_name(name: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
     let text: String = base.chars().map(safe).collect();
     if text.is_empty() || text.starts_with('.') { format!("_{text}") } else { text }
-}
-
-pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    HEXLOWER.encode(digest(&SHA256, bytes).as_ref())
 }
 
 /// Why the state folder cannot be used.

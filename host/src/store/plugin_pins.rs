@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{StateDir, sha256_hex};
+use super::layout::StateDir;
+use crate::digest::sha256_hex;
 use crate::secure_file::{SecureReadError, SecureWriteError, read_private, remove_durably, write_whole};
 
 /// `plugins/plugins.lock` and the components beside it.

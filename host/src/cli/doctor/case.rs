@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Args;
-use crate::cli::exit::{Exit, Failure, chain};
+use crate::causes::chain;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::providers::{ProviderArgs, ProviderPool, Providers};
 use crate::cli::setup::{DnsArgs, absolute, server};
 use crate::flow::doctor::{Condition, Subject};

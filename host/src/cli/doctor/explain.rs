@@ -1,6 +1,6 @@
 //! Why there is no provider for a zone, as a finding.
 
-use crate::cli::exit::chain;
+use crate::causes::chain;
 use crate::cli::providers::OpenError;
 use crate::config::credentials::CredentialsError;
 use crate::flow::SourceError;

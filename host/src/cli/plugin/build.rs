@@ -26,7 +26,7 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
     let built = acmite_build::build_plugin(&args.folder).map_err(|error| Failure::of(Exit::Configuration, &error))?;
     let inspected = inspect(&built.component).map_err(|error| {
-        let text = super::exit::chain(&error);
+        let text = crate::causes::chain(&error);
         Failure::new(Exit::Configuration, format!("the component was built and would not be run: {text}"))
     })?;
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.wasm", built.id)));

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 use super::providers::{Spec, component};
 use super::setup::open_state;
 use super::{Global, Printer};
+use crate::causes::chain;
 use crate::plugin::inspect::{Inspected, inspect};
 use crate::plugin::manifest::{Permissions, one_line};
 

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 use super::providers::Providers;
 use super::setup::{absolute, open_state};
 use super::{Global, Printer, providers};
+use crate::causes::chain;
 use crate::plugin::bundled;
 use crate::plugin::inspect::Inspected;
 use crate::store::plugin_pins::{Pin, PinError, PluginPins};

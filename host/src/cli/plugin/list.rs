@@ -46,5 +46,5 @@ fn row(state: &StateDir, id: &str, place: Place) -> (String, Value) {
 
 fn look_at(state: &StateDir, id: &str) -> Result<Inspected, String> {
     let component = component(state, id).map_err(|error| error.to_string())?;
-    inspect(&component).map_err(|error| super::exit::chain(&error))
+    inspect(&component).map_err(|error| crate::causes::chain(&error))
 }

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::condition::Condition;
 use crate::acme::{AccountHandle, AccountKey, AcmeClient, AcmeError};
-use crate::flow::publish::chain;
+use crate::causes::chain;
 use crate::store::StateDir;
 use crate::store::account::AccountStore;
 

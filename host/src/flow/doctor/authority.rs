@@ -6,8 +6,8 @@ use url::Url;
 
 use super::condition::Condition;
 use crate::acme::{AcmeClient, AcmeError};
+use crate::causes::chain;
 use crate::flow::clients::ConnectError;
-use crate::flow::publish::chain;
 
 /// Why a CA is not of use.
 pub(super) fn unconnected(server: &Url, bundle: Option<&Path>, error: &ConnectError) -> Condition {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 
 use super::condition::Condition;
+use crate::causes::chain;
 use crate::flow::http01::TokenFiles;
-use crate::flow::publish::chain;
 use crate::name::DnsName;
 use crate::serve::TokenFile;
 use crate::store::StateDir;

@@ -4,8 +4,8 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::condition::Condition;
+use crate::causes::chain;
 use crate::flow::due::{Verdict, holds};
-use crate::flow::publish::chain;
 use crate::flow::standing::Standing;
 use crate::store::StateDir;
 use crate::store::account::{AccountError, AccountStore};

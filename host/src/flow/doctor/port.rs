@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 
 use super::condition::Condition;
 use super::visit;
+use crate::causes::chain;
 use crate::flow::http01::{TokenFiles, remove_files};
-use crate::flow::publish::chain;
 use crate::flow::session::Session;
 use crate::name::Host;
 use crate::pki::ValidationCertificate;
@@ -89,7 +89,8 @@ pub(super) async fn tls_alpn(session: &Session<'_>, port: u16, hosts: &[Host]) -
 /// As [`serve`]; gives also what is shown for each host.
 fn show(session: &Session<'_>, port: u16, hosts: &[Host]) -> Result<(FileLock, Server, Expected), Box<Condition>> {
     let lock = lock_port(session, port)?;
-    let unusable = |error: &dyn std::error::Error| Box::new(Condition::PortUnusable { port, why: chain(error) });
+    let unusable =
+        |error: &(dyn std::error::Error + 'static)| Box::new(Condition::PortUnusable { port, why: chain(error) });
     let (mut shown, mut expected) = (BTreeMap::new(), Vec::new());
     for host in hosts {
         let made = ValidationCertificate::new(host, &[0; 32]).map_err(|error| unusable(&error))?;
