@@ -19,6 +19,10 @@ pub struct StepCa {
     pub ca_bundle: PathBuf,
     /// What stands in that file.
     pub root_pem: String,
+    /// Where it comes for http-01.
+    pub http_port: u16,
+    /// Where it comes for tls-alpn-01.
+    pub tls_port: u16,
 }
 
 /// Starts a step-ca that asks `dns` alone.
@@ -44,15 +48,17 @@ pub fn step_ca(dns: SocketAddr) -> Option<StepCa> {
         "key": write("ca.key", &intermediate.key().serialize_pem()),
         "address": format!("127.0.0.1:{port}"), "dnsNames": ["localhost", "127.0.0.1"],
         "db": {"type": "bbolt", "dataSource": folder.path().join("db")},
-        "authority": {"provisioners": [{"type": "ACME", "name": "acme", "challenges": ["dns-01"]}]},
+        "authority": {"provisioners": [{"type": "ACME", "name": "acme", "challenges": ["dns-01", "http-01", "tls-alpn-01"]}]},
         "logger": {"format": "text"},
     });
     let file = write("ca.json", &configuration.to_string());
     let mut command = Command::new(program);
-    command.arg(file).args(["--resolver", &dns.to_string()]).env("STEPPATH", folder.path());
+    let (http_port, tls_port) = (free_port(), free_port());
+    command.arg(file).args(["--resolver", &dns.to_string(), "--insecure"]).env("STEPPATH", folder.path());
+    command.args(["--acme-http-port", &http_port.to_string(), "--acme-tls-port", &tls_port.to_string()]);
     let (ca_bundle, root_pem) = (folder.path().join("root.pem"), root.pem());
     let mut process = Process::start("step-ca", command, folder);
     let directory = format!("https://localhost:{port}/acme/acme/directory");
     process.await_ready(|| http::is_up(&directory, None, Some(&root_pem)));
-    Some(StepCa { _process: process, directory, ca_bundle, root_pem })
+    Some(StepCa { _process: process, directory, ca_bundle, root_pem, http_port, tls_port })
 }

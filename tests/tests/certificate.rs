@@ -4,7 +4,6 @@ use acmite_tests::openssl;
 use acmite_tests::pebble::{Options, Pebble, Version, pebble};
 use acmite_tests::powerdns::{PowerDns, powerdns};
 use acmite_tests::scene::Scene;
-use acmite_tests::step_ca::step_ca;
 
 fn peers(version: Version) -> Option<(PowerDns, Pebble, Scene)> {
     let peer = powerdns()?;
@@ -76,18 +75,6 @@ fn a_second_run_uses_the_account_of_the_first() {
     let (first, second) = (account("one.example.test"), account("two.example.test"));
     assert_eq!((first.1, second.1), (Some(true), Some(false)));
     assert_eq!(first.0, second.0);
-}
-
-#[test]
-fn step_ca_issues_a_wildcard_and_its_apex() {
-    let Some(peer) = powerdns() else { return };
-    peer.add_zone("example.test", 1, &[]);
-    let Some(ca) = step_ca(peer.server.address) else { return };
-    let scene = Scene::powerdns(&peer, &peer.api_url);
-    scene.issue(&ca).names(["*.example.test", "example.test"]).run().expect_code(0);
-    let certificate = openssl::verify(&scene.live("example.test"), &ca.root_pem);
-    assert_eq!(openssl::dns_names(&certificate), ["*.example.test", "example.test"]);
-    assert_eq!(peer.server.all_txt("example.test"), Vec::<String>::new());
 }
 
 #[test]

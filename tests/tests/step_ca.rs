@@ -1,0 +1,69 @@
+//! Certificates from a private CA, step-ca, as docs/step-ca.md describes it.
+
+use std::path::Path;
+
+use acmite_tests::acmite::Acmite;
+use acmite_tests::openssl;
+use acmite_tests::powerdns::powerdns;
+use acmite_tests::process::peer;
+use acmite_tests::scene::Scene;
+use acmite_tests::step_ca::{StepCa, step_ca};
+
+/// `acmite issue` without a DNS provider.
+fn issue(ca: &StepCa, state: &Path) -> Acmite {
+    let run = Acmite::new("issue", state).args(["--server", &ca.directory, "--agree-tos", "--ca-bundle"]);
+    run.args([&ca.ca_bundle])
+}
+
+#[test]
+fn step_ca_issues_a_wildcard_and_its_apex() {
+    let Some(peer) = powerdns() else { return };
+    peer.add_zone("example.test", 1, &[]);
+    let Some(ca) = step_ca(peer.server.address) else { return };
+    let scene = Scene::powerdns(&peer, &peer.api_url);
+    scene.issue(&ca).names(["*.example.test", "example.test"]).run().expect_code(0);
+    let certificate = openssl::verify(&scene.live("example.test"), &ca.root_pem);
+    assert_eq!(openssl::dns_names(&certificate), ["*.example.test", "example.test"]);
+    assert_eq!(peer.server.all_txt("example.test"), Vec::<String>::new());
+}
+
+#[test]
+fn step_ca_proves_a_name_and_an_address_by_http() {
+    let Some(peer) = powerdns() else { return };
+    peer.add_zone("example.test", 1, &[("www.example.test", "A", &["127.0.0.1"])]);
+    let Some(ca) = step_ca(peer.server.address) else { return };
+    let state = tempfile::tempdir().expect("a folder");
+    let run = issue(&ca, state.path()).args(["--standalone", "--http-port", &ca.http_port.to_string()]);
+    run.names(["www.example.test", "127.0.0.1"]).run().expect_code(0);
+    let certificate = openssl::verify(&state.path().join("live/www.example.test"), &ca.root_pem);
+    assert_eq!(openssl::dns_names(&certificate), ["www.example.test"]);
+    assert!(certificate.contains("IP Address:127.0.0.1"), "{certificate}");
+}
+
+#[test]
+fn step_ca_proves_a_name_by_tls_alpn() {
+    let Some(peer) = powerdns() else { return };
+    peer.add_zone("example.test", 1, &[("www.example.test", "A", &["127.0.0.1"])]);
+    let Some(ca) = step_ca(peer.server.address) else { return };
+    let state = tempfile::tempdir().expect("a folder");
+    let run = issue(&ca, state.path()).args(["--tls-alpn", "--tls-port", &ca.tls_port.to_string()]);
+    run.names(["www.example.test"]).run().expect_code(0);
+    openssl::verify(&state.path().join("live/www.example.test"), &ca.root_pem);
+}
+
+#[test]
+fn a_certificate_of_a_day_is_renewed_after_half_of_it_and_not_before() {
+    let Some(server) = powerdns() else { return };
+    let Some(faketime) = peer("faketime") else { return };
+    server.add_zone("example.test", 1, &[]);
+    let Some(ca) = step_ca(server.server.address) else { return };
+    let scene = Scene::powerdns(&server, &server.api_url);
+    scene.issue(&ca).names(["example.test"]).run().expect_code(0);
+    let first = openssl::verify(&scene.live("example.test"), &ca.root_pem);
+    let renew = || Acmite::new("renew", &scene.state());
+    for (ahead, is_due) in [("+11h", false), ("+13h", true)] {
+        renew().under(&faketime.to_string_lossy(), ["-f", ahead]).run().expect_code(0);
+        let now = openssl::verify(&scene.live("example.test"), &ca.root_pem);
+        assert_eq!(now != first, is_due, "{ahead}: {now}");
+    }
+}
