@@ -1,5 +1,6 @@
 //! `acmite hook` as other clients call it, each the real one, against the newest Pebble.
 
+use std::ops::RangeInclusive;
 use std::process::Command;
 
 use acmite_tests::acmite::{Acmite, program};
@@ -33,8 +34,8 @@ impl World {
 
     /// That this many values stood in the zone, and none does any more.
     #[track_caller]
-    fn assert_published_and_removed(&self, values: usize) {
-        assert_eq!(self.published(), values, "{}", self.server.log());
+    fn assert_published_and_removed(&self, values: RangeInclusive<usize>) {
+        assert!(values.contains(&self.published()), "not {values:?}: {}", self.server.log());
         assert_eq!(self.server.all_txt("example.test"), Vec::<String>::new());
         assert_eq!(self.scene.journal(), Vec::<std::path::PathBuf>::new());
     }
@@ -84,11 +85,12 @@ fn certbot_gets_and_renews_certificates_by_its_manual_hooks() {
         let Some(mut command) = world.certbot(&words) else { return };
         said(&mut command);
     }
-    world.assert_published_and_removed(3);
+    world.assert_published_and_removed(3..=3);
     // Two certificates in one process: what the first left in the environment must not be taken for the second's.
-    let Some(mut command) = world.certbot(&["renew", "--force-renewal"]) else { return };
+    let Some(mut command) = world.certbot(&["renew", "--force-renewal", "--no-random-sleep-on-renew"]) else { return };
     said(&mut command);
-    world.assert_published_and_removed(6);
+    // Told to reuse no authorization, Pebble still reuses one in a hundred.
+    world.assert_published_and_removed(5..=6);
 }
 
 #[test]
@@ -97,18 +99,18 @@ fn lego_gets_a_certificate_by_exec_in_both_modes() {
         let Some(world) = world() else { return };
         let Some(mut command) = world.lego(mode) else { return };
         said(&mut command);
-        world.assert_published_and_removed(1);
+        world.assert_published_and_removed(1..=1);
         assert!(world.folder.path().join("certificates/a.example.test.crt").is_file());
     }
 }
 
 #[test]
 fn dehydrated_gets_certificates_with_its_hook_chained_and_not() {
-    let Some(world) = world() else { return };
-    for (chain, values) in [("no", 3), ("yes", 6)] {
+    for chain in ["no", "yes"] {
+        let Some(world) = world() else { return };
         let Some(mut command) = world.dehydrated(chain) else { return };
         said(&mut command);
-        world.assert_published_and_removed(values);
+        world.assert_published_and_removed(3..=3);
     }
 }
 
@@ -146,7 +148,7 @@ fn the_file_for_acme_sh_adds_and_removes_and_remembers_what_it_was_told() {
     run("dns_acmite_add", &told);
     assert_eq!(world.server.txt("_acme-challenge.a.example.test").expect("an answer"), ["-value"]);
     run("dns_acmite_rm", &[]);
-    world.assert_published_and_removed(1);
+    world.assert_published_and_removed(1..=1);
 }
 
 #[test]
@@ -158,7 +160,7 @@ fn what_a_client_never_comes_for_is_left_alone_and_a_failure_leaves_nothing() {
     Acmite::new("cleanup", &world.scene.state()).run().expect_code(0);
     assert_eq!(world.server.all_txt("example.test").len(), 1);
     assert_eq!(hook(&["cleanup", "_acme-challenge.example.test.", "one"]), Some(0));
-    world.assert_published_and_removed(1);
+    world.assert_published_and_removed(1..=1);
     world.scene.change_credentials("dGVzdC1", "dGVzdDI");
     assert_eq!(hook(&["deploy_challenge", "example.test", "t", &"A".repeat(43)]), Some(4));
     assert_eq!(hook(&["unchanged_cert", "example.test"]), Some(0));

@@ -100,6 +100,7 @@ fn send_aws(context: &Context, method: &str, path: &str, request: Request) -> Re
     let signer = sigv4::Signer {
         access_key_id: setting(context, "access_key_id").unwrap_or_default(),
         secret_access_key: "secret_access_key",
+        session_token: None,
         region: "us-east-1",
         service: "route53",
         now: context.now,
