@@ -270,7 +270,10 @@ fn account_exit(error: &AccountUseError) -> Exit {
             Exit::Usage
         }
         AccountUseError::AccountUrl { .. } => Exit::CaUnreachable,
-        AccountUseError::Stored(_) | AccountUseError::NoAccountKey | AccountUseError::AccountKey(_) => Exit::State,
+        AccountUseError::Stored(_)
+        | AccountUseError::Locked(_)
+        | AccountUseError::NoAccountKey
+        | AccountUseError::AccountKey(_) => Exit::State,
         AccountUseError::Occupied { .. } => Exit::Usage,
     }
 }

@@ -1,7 +1,9 @@
 //! The account that certificates are asked for with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use url::Url;
 
 use super::event::Event;
@@ -10,7 +12,8 @@ use crate::acme::{
     AccountHandle, AccountKey, AccountKeyType, AcmeClient, AcmeError, ExternalAccount, KeyError, ProblemKind,
     Registration,
 };
-use crate::store::account::{AccountError, AccountStore};
+use crate::secure_file::{FileLock, LockError};
+use crate::store::account::{AccountError, AccountStore, StoredAccount};
 
 /// What an account is made with, if there is none.
 #[derive(Clone, Default)]
@@ -41,13 +44,16 @@ pub async fn open_account(
 ) -> Result<AccountHandle, AccountUseError> {
     let store = AccountStore::new(session.state, server, setup.name.as_deref());
     settle_key_change(client, &store).await?;
-    let stored = store.load()?;
-    if let Some(url) = stored.as_ref().and_then(|stored| stored.url.clone()) {
-        let key = stored_key(&store)?.ok_or(AccountUseError::NoAccountKey)?;
-        session.tell(Event::Account { url: url.to_string(), created: false });
-        return Ok(client.with_account(Arc::new(key), url.into()));
+    if let Some(account) = opened(session, client, &store)? {
+        return Ok(account);
     }
     check_terms(client, setup)?;
+    // Of runs that begin at once one makes the account, and the others find it.
+    let lock = session.state.account_lock(server, setup.name.as_deref());
+    let _lock = FileLock::acquire(&lock, Instant::now() + LOCK_TIME).await?;
+    if let Some(account) = opened(session, client, &store)? {
+        return Ok(account);
+    }
     let key = match stored_key(&store)? {
         Some(key) => key,
         None => {
@@ -58,6 +64,21 @@ pub async fn open_account(
     };
     register(session, client, setup, &store, key).await
 }
+
+/// The account on disk, if the CA has confirmed it.
+fn opened(
+    session: &Session<'_>,
+    client: &AcmeClient,
+    store: &AccountStore,
+) -> Result<Option<AccountHandle>, AccountUseError> {
+    let Some(StoredAccount { key_pem, url: Some(url), .. }) = store.load()? else { return Ok(None) };
+    let key = AccountKey::from_pem(&key_pem).map_err(AccountUseError::AccountKey)?;
+    session.tell(Event::Account { url: url.to_string(), created: false });
+    Ok(Some(client.with_account(Arc::new(key), url.into())))
+}
+
+/// For another run to make the account.
+const LOCK_TIME: Duration = Duration::from_secs(60);
 
 /// The account on disk; none is made.
 pub async fn existing_account(client: &AcmeClient, store: &AccountStore) -> Result<AccountHandle, AccountUseError> {
@@ -177,6 +198,9 @@ pub enum AccountUseError {
     /// The CA made none.
     #[error("the CA did not make an account")]
     NotMade(#[source] AcmeError),
+    /// Another run makes it, and takes too long.
+    #[error(transparent)]
+    Locked(#[from] LockError),
     /// There is none.
     #[error("there is no account at {server}; `acmite account list` shows those there are, `acmite issue` makes one")]
     NoAccount {

@@ -137,6 +137,13 @@ impl StateDir {
         self.locks_dir().join(format!("cert-{}", file_name(name)))
     }
 
+    /// The lock of making the account at a CA.
+    pub fn account_lock(&self, server: &Url, name: Option<&str>) -> PathBuf {
+        let account = self.account(server, name);
+        let folder = account.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.locks_dir().join(format!("account-{folder}"))
+    }
+
     /// The lock of getting one certificate.
     pub fn renewal_lock(&self, name: &str) -> PathBuf {
         self.locks_dir().join(format!("renewal-{}", file_name(name)))
