@@ -148,6 +148,16 @@ impl Scene {
     }
 }
 
+/// The text of an acmite.toml beside a scene's credentials for `rfc2136`, with `certificates`.
+pub fn described(server: &NameServer, ca: &Pebble, certificates: &str) -> String {
+    let (directory, bundle, resolver) = (&ca.directory, ca.ca_bundle.display(), server.address);
+    format!(
+        "[ca.test]\ndirectory = \"{directory}\"\nca_bundle = \"{bundle}\"\nagree_tos = true\n\
+         contact = [\"admin@example.test\"]\n[provider.own]\nplugin = \"rfc2136\"\ncredentials = \"credentials.toml\"\n\
+         [defaults]\nprofile = \"default\"\n[defaults.dns]\nresolvers = [\"{resolver}\"]\n{certificates}"
+    )
+}
+
 /// A certificate authority, as a user names it.
 pub trait Ca {
     /// `--server` and what it needs.

@@ -9,7 +9,7 @@ use acmite_tests::name_server::NameServer;
 use acmite_tests::openssl;
 use acmite_tests::pebble::{Options, Pebble, Version, pebble};
 use acmite_tests::plugins::repository;
-use acmite_tests::scene::Scene;
+use acmite_tests::scene::{Scene, described};
 use serde_json::Value;
 
 fn peers() -> Option<(NameServer, Pebble)> {
@@ -20,12 +20,7 @@ fn peers() -> Option<(NameServer, Pebble)> {
 
 /// A file with the CA and the provider of a scene, and `certificates`.
 fn write(scene: &Scene, server: &NameServer, ca: &Pebble, certificates: &str) -> PathBuf {
-    let (directory, bundle, resolver) = (&ca.directory, ca.ca_bundle.display(), server.address);
-    let text = format!(
-        "state_dir = \"state\"\n[ca.test]\ndirectory = \"{directory}\"\nca_bundle = \"{bundle}\"\nagree_tos = true\n\
-         contact = [\"admin@example.test\"]\n[provider.own]\nplugin = \"rfc2136\"\ncredentials = \"credentials.toml\"\n\
-         [defaults]\nprofile = \"default\"\n[defaults.dns]\nresolvers = [\"{resolver}\"]\n{certificates}"
-    );
+    let text = format!("state_dir = \"state\"\n{}", described(server, ca, certificates));
     scene.private_file("acmite.toml", &text)
 }
 

@@ -14,7 +14,7 @@ use acmite_tests::name_server::NameServer;
 use acmite_tests::openssl;
 use acmite_tests::pebble::{Options, Pebble, Version, pebble};
 use acmite_tests::process::{peer, wait_until};
-use acmite_tests::scene::Scene;
+use acmite_tests::scene::{Scene, described};
 use serde_json::Value;
 
 const FOREIGN: [&str; 1] = ["_acme-challenge.example.test. foreign"];
@@ -28,12 +28,7 @@ fn peers() -> Option<(NameServer, Pebble)> {
 
 /// Puts a file with the CA and the provider of a scene, and `certificates`, in its place at once.
 fn write(scene: &Scene, server: &NameServer, ca: &Pebble, certificates: &str) -> PathBuf {
-    let (directory, bundle, resolver) = (&ca.directory, ca.ca_bundle.display(), server.address);
-    let text = format!(
-        "[ca.test]\ndirectory = \"{directory}\"\nca_bundle = \"{bundle}\"\nagree_tos = true\n\
-         contact = [\"admin@example.test\"]\n[provider.own]\nplugin = \"rfc2136\"\ncredentials = \"credentials.toml\"\n\
-         [defaults]\nprofile = \"default\"\n[defaults.dns]\nresolvers = [\"{resolver}\"]\n{certificates}"
-    );
+    let text = described(server, ca, certificates);
     let new = scene.private_file("acmite.toml.new", &text);
     let file = scene.folder().join("acmite.toml");
     std::fs::rename(new, &file).unwrap();
