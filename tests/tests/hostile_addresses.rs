@@ -290,6 +290,8 @@ async fn a_manifest_cannot_stall_or_overflow_by_its_numbers() {
         ("rate_per_second = 1000", "rate_per_second = -1.0"),
         ("rate_per_second = 1000", "rate_per_second = nan"),
         ("rate_per_second = 1000", "rate_per_second = inf"),
+        ("rate_per_second = 1000", "burst = 0"),
+        ("rate_per_second = 1000", "burst = 4294967295"),
         ("[origin.api]", "[propagation]\nmin_ttl = 2147483647\n\n[origin.api]"),
         ("[origin.api]", "[propagation]\nsettle_ms = 9223372036854775807\n\n[origin.api]"),
     ] {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -16,6 +16,7 @@ use crate::plugin::address::{self, FilteredResolver, Origin, OriginError};
 use crate::plugin::guard::{Admitted, CapturePlace, Fill, Guard, SinkPlace};
 use crate::plugin::manifest::{FillError, Manifest};
 use crate::plugin::overrides::OriginOverrides;
+use crate::plugin::pace::Pace;
 use crate::plugin::secret::{Class, Secrets};
 use crate::plugin::tree::{self, Format};
 use crate::plugin::wire::{GuestRequest, UNRESERVED};
@@ -31,8 +32,8 @@ pub struct Wire {
 struct Gate {
     origin: Origin,
     concurrency: Semaphore,
-    pace: Duration,
-    next_free: Mutex<Instant>,
+    /// `None` where a mock stands in for the API: it has no limit to keep to.
+    pace: Option<Mutex<Pace>>,
 }
 
 impl Wire {
@@ -49,20 +50,16 @@ impl Wire {
             let url = spec.filled(settings).map_err(|source| WireError::Setting { id: id.clone(), source })?;
             let mut origin = address::parse_origin(&url, spec.user_typed)
                 .map_err(|source| WireError::Origin { id: id.clone(), source })?;
+            let mut pace = Some(Mutex::new(Pace::new(spec.rate_per_second, spec.burst)));
             if let Some(mock) = overrides.replaced(&manifest.id, id, &origin.url) {
                 tracing::warn!(plugin = manifest.id, origin = id, %mock, "requests go to a mock instead of {url}");
                 origin = Origin { host: mock.host_str().unwrap_or_default().to_owned(), url: mock };
+                pace = None;
             }
             if spec.user_typed {
                 user_typed_hosts.insert(origin.host.clone());
             }
-            let gate = Gate {
-                origin,
-                concurrency: Semaphore::new(spec.concurrency),
-                pace: Duration::from_secs_f64(1.0 / spec.rate_per_second),
-                next_free: Mutex::new(Instant::now()),
-            };
-            gates.insert(id.clone(), gate);
+            gates.insert(id.clone(), Gate { origin, concurrency: Semaphore::new(spec.concurrency), pace });
         }
         let client = client(user_typed_hosts, roots).map_err(|source| WireError::Client { source })?;
         Ok(Self { client, gates })
@@ -82,14 +79,15 @@ impl Wire {
         let Some(gate) = self.gates.get(&prepared.origin) else {
             return Err(SendError::Refused(format!("the manifest has no origin {:?}", prepared.origin)));
         };
+        let turn = tokio::time::timeout_at(allowance.deadline, gate.turn()).await;
+        let Ok(_permit) = turn else {
+            return Err(SendError::Unsent(
+                "its turn, at the manifest's rate, did not come within the call's time".into(),
+            ));
+        };
         let started = Instant::now();
         let until = allowance.deadline.min(started + allowance.request_time);
-        let attempt = async {
-            let _permit = gate.concurrency.acquire().await;
-            gate.wait_for_turn().await;
-            exchange(&self.client, prepared, bytes_left).await
-        };
-        match tokio::time::timeout_at(until, attempt).await {
+        match tokio::time::timeout_at(until, exchange(&self.client, prepared, bytes_left)).await {
             Ok(result) => result,
             Err(_) => Err(SendError::Unanswered(format!("no whole reply within {} s", started.elapsed().as_secs()))),
         }
@@ -104,14 +102,15 @@ impl Wire {
 }
 
 impl Gate {
-    async fn wait_for_turn(&self) {
-        let turn = {
-            let mut next_free = self.next_free.lock().await;
-            let turn = (*next_free).max(Instant::now());
-            *next_free = turn + self.pace;
-            turn
-        };
-        tokio::time::sleep_until(turn).await;
+    /// Waits until the next request may be sent; the place among those that are under way is kept until it is dropped.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        let permit = self.concurrency.acquire().await.ok();
+        if let Some(pace) = &self.pace {
+            let turn = pace.lock().await.turn(Instant::now());
+            tokio::time::sleep_until(turn).await;
+        }
+        permit
     }
 }
 

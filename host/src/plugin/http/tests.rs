@@ -309,3 +309,42 @@ async fn a_session_with_bytes_no_cookie_takes_is_not_sent() {
     prepare_cookies(&mut setup);
     assert!(setup.exchange("get", None, EMPTY).await.1.is_ok());
 }
+
+/// At how many of `requests` an origin that is asked at one time makes a request wait, with this in its manifest.
+async fn made_to_wait(pace: &str, overrides: &OriginOverrides, requests: usize) -> usize {
+    let text = MANIFEST.replace("url = \"{server_url}\"\n", "url = \"https://api.example.com\"\n");
+    let text = text.replace("[origin.login]\n", &format!("[origin.login]\n{pace}\n"));
+    let manifest = Manifest::parse(&text).expect("a valid manifest");
+    let settings = [("server_url".to_owned(), "https://api.example.com".to_owned())];
+    let wire = Wire::new(&manifest, &settings, &[], overrides).expect("a wire");
+    let (now, mut waits) = (Instant::now(), 0);
+    if let Some(pace) = &wire.gates["login"].pace {
+        let mut pace = pace.lock().await;
+        waits = (0..requests).filter(|_| pace.turn(now) > now).count();
+    }
+    waits
+}
+
+#[tokio::test]
+async fn an_origin_is_asked_at_the_pace_of_its_manifest_and_a_mock_at_none() {
+    let none = OriginOverrides::default();
+    assert_eq!(made_to_wait("", &none, 50).await, 30, "20 are what a second gives unless the manifest says otherwise");
+    assert_eq!(made_to_wait("rate_per_second = 7.5", &none, 50).await, 43);
+    assert_eq!(made_to_wait("rate_per_second = 0.1", &none, 50).await, 49);
+    assert_eq!(made_to_wait("rate_per_second = 7.5\nburst = 40", &none, 50).await, 10);
+    let mock = OriginOverrides::parse("raw.login=http://127.0.0.1:1").expect("a mock");
+    assert_eq!(made_to_wait("burst = 1", &mock, 50).await, 0);
+}
+
+#[tokio::test]
+async fn a_request_whose_turn_does_not_come_was_not_sent() {
+    let mut setup = Setup::new().await;
+    prepare_cookies(&mut setup);
+    let pace = setup.wire.gates["api"].pace.as_ref().expect("a pace");
+    let now = Instant::now();
+    while pace.lock().await.turn(now) < now + Duration::from_secs(60) {}
+    let in_a_minute = [request("get", None)];
+    let soon = Allowance { deadline: now + Duration::from_millis(50), ..later(10) };
+    let replies = send_all(&setup.wire, &mut setup.guard, &mut setup.secrets, &in_a_minute, soon).await;
+    assert!(matches!(&replies[0], Err(SendError::Unsent(text)) if text.contains("its turn")), "{replies:?}");
+}

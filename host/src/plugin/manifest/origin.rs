@@ -16,8 +16,12 @@ pub struct OriginSpec {
     pub headers: Vec<(String, Option<Template>)>,
     /// Sink to what fills it.
     pub sinks: Vec<Sink>,
-    /// Requests a second.
+    /// Requests a second, in the long run.
     pub rate_per_second: f64,
+    /// Requests that may be sent at once after a while without any.
+    pub burst: u32,
+    /// What the API's own limits are, in words, with the page and the date; empty where none is known.
+    pub limits: String,
     /// Requests at a time.
     pub concurrency: usize,
 }
@@ -96,8 +100,20 @@ impl RawOrigin {
             headers: checked_headers(&key, &self.headers)?,
             sinks: checked_sinks(&key, self.secrets)?,
             rate_per_second,
+            burst: checked_burst(&key, self.burst, rate_per_second)?,
+            limits: self.limits,
             concurrency: self.concurrency.unwrap_or(DEFAULT_CONCURRENCY).clamp(1, 64),
         })
+    }
+}
+
+/// What the rate gives in a second, unless the manifest says otherwise.
+fn checked_burst(key: &str, burst: Option<u32>, rate_per_second: f64) -> Result<u32, ManifestError> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the rate is in its checked range")]
+    let burst = burst.unwrap_or_else(|| rate_per_second.max(1.0) as u32);
+    match (1..=MAX_BURST).contains(&burst) {
+        true => Ok(burst),
+        false => Err(rule(key, &format!("burst is at least 1 and at most {MAX_BURST}"))),
     }
 }
 
@@ -144,8 +160,9 @@ const BARRED_HEADERS: [&str; 13] = [
     "if-range",
 ];
 const DEFAULT_RATE: f64 = 20.0;
-/// A lower one would be no rate but a stop: a request waits no longer than its time.
+/// A lower one would be no rate but a stop: a request waits no longer than its call may take.
 const MIN_RATE: f64 = 0.05;
+const MAX_BURST: u32 = 10_000;
 const DEFAULT_CONCURRENCY: usize = 4;
 
 /// Why an origin's URL is not complete.
@@ -176,6 +193,8 @@ mod tests {
             headers: Vec::new(),
             sinks: Vec::new(),
             rate_per_second: 1.0,
+            burst: 1,
+            limits: String::new(),
             concurrency: 1,
         };
         spec.filled(&[("x".to_owned(), value.to_owned())])

@@ -66,6 +66,9 @@ pub(super) struct RawOrigin {
     #[serde(default)]
     pub(super) secrets: BTreeMap<String, RawFill>,
     pub(super) rate_per_second: Option<f64>,
+    pub(super) burst: Option<u32>,
+    #[serde(default)]
+    pub(super) limits: String,
     pub(super) concurrency: Option<usize>,
 }
 
