@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls::ClientConfig;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -19,6 +20,7 @@ use crate::plugin::overrides::OriginOverrides;
 use crate::plugin::secret::{Class, Secrets};
 use crate::plugin::tree::{self, Format};
 use crate::plugin::wire::{GuestRequest, UNRESERVED};
+use crate::tls::{self, BadRoots};
 
 /// The connections of one provider instance, shared by its calls.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Wire {
     pub fn new(
         manifest: &Manifest,
         settings: &[(String, String)],
-        roots: &[reqwest::Certificate],
+        roots_pem: Option<&[u8]>,
         overrides: &OriginOverrides,
     ) -> Result<Self, WireError> {
         let mut gates = BTreeMap::new();
@@ -64,7 +66,8 @@ impl Wire {
             };
             gates.insert(id.clone(), gate);
         }
-        let client = client(user_typed_hosts, roots).map_err(|source| WireError::Client { source })?;
+        let tls = tls::https(roots_pem).map_err(WireError::Roots)?;
+        let client = client(user_typed_hosts, tls).map_err(|source| WireError::Client { source })?;
         Ok(Self { client, gates })
     }
 
@@ -115,7 +118,7 @@ impl Gate {
     }
 }
 
-fn client(user_typed_hosts: HashSet<String>, roots: &[reqwest::Certificate]) -> reqwest::Result<reqwest::Client> {
+fn client(user_typed_hosts: HashSet<String>, tls: ClientConfig) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(concat!("acmite/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -124,7 +127,7 @@ fn client(user_typed_hosts: HashSet<String>, roots: &[reqwest::Certificate]) -> 
         .connect_timeout(CONNECT_TIME)
         .http2_max_header_list_size(u32::try_from(HEADER_BLOCK_BYTES).unwrap_or(u32::MAX))
         .dns_resolver(Arc::new(FilteredResolver::new(user_typed_hosts)))
-        .tls_certs_merge(roots.iter().cloned())
+        .tls_backend_preconfigured(tls)
         .build()
 }
 
@@ -482,6 +485,9 @@ pub enum WireError {
         /// What is wrong.
         source: FillError,
     },
+    /// The roots to trust besides the system's.
+    #[error("the certificates to trust cannot be used")]
+    Roots(#[source] BadRoots),
     /// The HTTP client could not be set up.
     #[error("could not set up the HTTP client")]
     Client {
