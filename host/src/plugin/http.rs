@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::ClientConfig;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -17,6 +17,7 @@ use crate::plugin::address::{self, FilteredResolver, Origin, OriginError};
 use crate::plugin::guard::{Admitted, CapturePlace, Fill, Guard, SinkPlace};
 use crate::plugin::manifest::{FillError, Manifest};
 use crate::plugin::overrides::OriginOverrides;
+use crate::plugin::pace::Pace;
 use crate::plugin::secret::{Class, Secrets};
 use crate::plugin::tree::{self, Format};
 use crate::plugin::wire::{GuestRequest, UNRESERVED};
@@ -33,8 +34,7 @@ pub struct Wire {
 struct Gate {
     origin: Origin,
     concurrency: Semaphore,
-    pace: Duration,
-    next_free: Mutex<Instant>,
+    pace: Pace,
 }
 
 impl Wire {
@@ -58,12 +58,8 @@ impl Wire {
             if spec.user_typed {
                 user_typed_hosts.insert(origin.host.clone());
             }
-            let gate = Gate {
-                origin,
-                concurrency: Semaphore::new(spec.concurrency),
-                pace: Duration::from_secs_f64(1.0 / spec.rate_per_second),
-                next_free: Mutex::new(Instant::now()),
-            };
+            let gate =
+                Gate { origin, concurrency: Semaphore::new(spec.concurrency), pace: Pace::new(spec.rate_per_second) };
             gates.insert(id.clone(), gate);
         }
         let tls = tls::https(roots_pem).map_err(WireError::Roots)?;
@@ -89,7 +85,7 @@ impl Wire {
         let until = allowance.deadline.min(started + allowance.request_time);
         let attempt = async {
             let _permit = gate.concurrency.acquire().await;
-            gate.wait_for_turn().await;
+            gate.pace.wait_for_turn().await;
             exchange(&self.client, prepared, bytes_left).await
         };
         match tokio::time::timeout_at(until, attempt).await {
@@ -103,18 +99,6 @@ impl Wire {
         let base = gate.origin.url.as_str().trim_end_matches('/');
         let separator = if query.is_empty() { "" } else { "?" };
         Some(format!("{base}{}{separator}{query}", admitted.path))
-    }
-}
-
-impl Gate {
-    async fn wait_for_turn(&self) {
-        let turn = {
-            let mut next_free = self.next_free.lock().await;
-            let turn = (*next_free).max(Instant::now());
-            *next_free = turn + self.pace;
-            turn
-        };
-        tokio::time::sleep_until(turn).await;
     }
 }
 

@@ -25,3 +25,4 @@ pub mod wire;
 
 mod bindings;
 mod call;
+mod pace;

@@ -16,7 +16,7 @@ pub struct OriginSpec {
     pub headers: Vec<(String, Option<Template>)>,
     /// Sink to what fills it.
     pub sinks: Vec<Sink>,
-    /// Requests a second.
+    /// Requests in any second; one that is not whole is kept over a longer or shorter stretch.
     pub rate_per_second: f64,
     /// Requests at a time.
     pub concurrency: usize,
