@@ -13,7 +13,7 @@
 //! 1 plugin/    field wire limits tree template manifest guard scrub secret bindings address overrides dns_update told pace http call engine compile reserved inspect bundled cache loader provider
 //! 1 serve/     port_holder listener http tls webroot
 //! 1 store/     layout journal account foreign_account certificate renewal renewal_state zone_lock plugin_pins
-//! 0            causes digest name backoff secure_file
+//! 0            causes digest name backoff secure_file tls
 //! ```
 
 pub mod backoff;
@@ -21,6 +21,7 @@ pub mod causes;
 pub mod digest;
 pub mod name;
 pub mod secure_file;
+pub mod tls;
 
 pub mod acme;
 pub mod dns;

@@ -21,24 +21,42 @@ pub fn bind(algorithm: &str) -> Option<NameServer> {
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
 pub fn bind_zones(algorithm: &str, zones: &[(String, Vec<String>)]) -> Option<NameServer> {
-    let key = format!("key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-    let rights = "update-policy { grant acmite zonesub TXT; };";
-    let zones: Vec<_> =
-        zones.iter().map(|(zone, lines)| (zone.as_str(), zone_text(1, &borrowed(lines)), rights)).collect();
-    start(address, &key, &zones)
+    let text = |lines| zone_text(1, &borrowed(lines));
+    let zones: Vec<_> = zones.iter().map(|(zone, lines)| (zone.as_str(), text(lines), UPDATES_BY_KEY)).collect();
+    start(address, &key(algorithm), &zones)
 }
 
 fn borrowed(lines: &[String]) -> Vec<&str> {
     lines.iter().map(String::as_str).collect()
 }
 
-fn start(address: SocketAddr, key: &str, zones: &[(&str, String, &str)]) -> Option<NameServer> {
+/// [`bind`] that also counts what it is asked: with where it tells, an URL that gives JSON.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_counting(algorithm: &str) -> Option<(NameServer, String)> {
+    let port = free_port();
+    let channel = format!("statistics-channels {{ inet 127.0.0.1 port {port} allow {{ 127.0.0.1; }}; }};\n");
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let before = format!("{channel}{}", key(algorithm));
+    let server = start(address, &before, &[("example.test", zone_text(1, &[]), UPDATES_BY_KEY)])?;
+    Some((server, format!("http://127.0.0.1:{port}/json/v1/server")))
+}
+
+fn key(algorithm: &str) -> String {
+    format!("key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n")
+}
+
+const UPDATES_BY_KEY: &str = "update-policy { grant acmite zonesub TXT; };";
+
+/// `before` is what stands above the options.
+fn start(address: SocketAddr, before: &str, zones: &[(&str, String, &str)]) -> Option<NameServer> {
     let program = peer("named")?;
     let folder = tempfile::tempdir().expect("a folder");
     let (path, ip, port) = (folder.path().display().to_string(), address.ip(), address.port());
     let mut configuration = format!(
-        "{key}options {{ directory \"{path}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }};\n\
+        "{before}options {{ directory \"{path}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }};\n\
          pid-file none; session-keyfile none; recursion no; dnssec-validation no; allow-transfer {{ any; }};\n\
          notify no; tcp-clients 1000; tcp-listen-queue 500; }};\ncontrols {{ }};\n"
     );
@@ -58,10 +76,9 @@ fn start(address: SocketAddr, key: &str, zones: &[(&str, String, &str)]) -> Opti
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
 pub fn bind_signed(algorithm: &str) -> Option<(NameServer, String)> {
-    let key = format!("key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n");
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-    let rights = "update-policy { grant acmite zonesub TXT; }; dnssec-policy default; inline-signing no;";
-    let mut server = start(address, &key, &[("example.test", zone_text(1, &[]), rights)])?;
+    let rights = format!("{UPDATES_BY_KEY} dnssec-policy default; inline-signing no;");
+    let mut server = start(address, &key(algorithm), &[("example.test", zone_text(1, &[]), &rights)])?;
     let folder = server.folder().to_owned();
     let mut anchor = Err("nothing yet".to_owned());
     server.await_until(|| {

@@ -154,7 +154,7 @@ impl Attack {
         loaded.inspected.manifest = self.parsed().map_err(|error| chain(&error))?;
         let overrides = OriginOverrides::parse(&self.overrides).map_err(|error| chain(&error))?;
         let secrets = self.secrets.iter().map(|(name, value)| (name.clone(), value.as_bytes().to_vec().into()));
-        Provider::new(loaded, self.settings.clone(), secrets.collect(), &[], &overrides)
+        Provider::new(loaded, self.settings.clone(), secrets.collect(), None, &overrides)
             .map(|provider| provider.with_limits(self.limits.clone()))
             .map_err(|error| chain(&error))
     }

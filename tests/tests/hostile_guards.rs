@@ -192,7 +192,7 @@ async fn the_provider_that_comes_with_acmite_works_under_its_own_guards_beside_a
         acmite::plugin::overrides::OriginOverrides::parse(&format!("cloudflare.api={}", lab.cloudflare.base_url()));
     let token = vec![("api_token".to_owned(), lab.cloudflare_token().as_bytes().to_vec().into())];
     let honest =
-        Provider::new(acmite_tests::plugins::load("cloudflare"), Vec::new(), token, &[], &overrides.unwrap()).unwrap();
+        Provider::new(acmite_tests::plugins::load("cloudflare"), Vec::new(), token, None, &overrides.unwrap()).unwrap();
     let published = honest.present(&zone(), &[ours()], 60).await.unwrap();
     let delete = json!({"send": {"endpoint": "delete", "path": [["zone", ZONE], ["record", id_of(&lab, "foreign")]]}});
     given(cloudflare(&lab), [read(), vec![delete]].concat(), Phase::Cleanup).await;

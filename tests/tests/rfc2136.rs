@@ -18,7 +18,7 @@ fn provider(server: &NameServer, algorithm: &str, secret: &str) -> Provider {
     ];
     let settings = settings.map(|(name, value)| (name.to_owned(), value)).to_vec();
     let secrets = vec![("tsig_secret".to_owned(), secret.as_bytes().to_vec().into())];
-    Provider::new(plugins::load("rfc2136"), settings, secrets, &[], &OriginOverrides::default()).unwrap()
+    Provider::new(plugins::load("rfc2136"), settings, secrets, None, &OriginOverrides::default()).unwrap()
 }
 
 fn record(name: &str, value: &str) -> TxtRecord {

@@ -15,7 +15,7 @@ pub(crate) struct Options {
     /// How often each client runs
     #[arg(long, default_value_t = 5)]
     runs: u8,
-    /// Only these scenarios: wildcard, fifty, cold, zones, due, start
+    /// Only these scenarios: wildcard, fifty, cold, zones, mixed, due, start
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Write the run into docs/performance.md

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::jws::{KeyError, Signer};
 use super::problem::{Problem, ProblemKind};
 use crate::backoff::Backoff;
+use crate::tls;
 
 /// How the CA is reached.
 #[derive(Clone, Debug)]
@@ -77,18 +78,14 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(options: &HttpOptions) -> Result<Self, AcmeError> {
-        let mut builder = reqwest::Client::builder()
+        let tls = tls::https(options.ca_bundle_pem.as_deref()).map_err(|_| AcmeError::BadCaBundle)?;
+        let client = reqwest::Client::builder()
             .user_agent(&options.user_agent)
             .timeout(options.request_timeout)
-            .redirect(reqwest::redirect::Policy::none());
-        if let Some(pem) = &options.ca_bundle_pem {
-            let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| AcmeError::BadCaBundle)?;
-            if roots.is_empty() {
-                return Err(AcmeError::BadCaBundle);
-            }
-            builder = builder.tls_certs_merge(roots);
-        }
-        let client = builder.build().map_err(|source| AcmeError::NoTls { source })?;
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_backend_preconfigured(tls)
+            .build()
+            .map_err(|source| AcmeError::NoClient { source })?;
         Ok(Self { client, nonces: Mutex::default(), sent: AtomicU64::new(0) })
     }
 
@@ -316,9 +313,9 @@ pub enum AcmeError {
     /// The file of `--ca-bundle`.
     #[error("the CA bundle holds no readable PEM certificate")]
     BadCaBundle,
-    /// TLS could not be set up on this machine.
-    #[error("TLS could not be set up")]
-    NoTls {
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up")]
+    NoClient {
         /// Why.
         source: reqwest::Error,
     },
@@ -401,7 +398,7 @@ impl AcmeError {
             Self::Unreachable { .. } => "check the directory URL, the network and any proxy, then try again",
             Self::Untrusted { .. } => "for a private CA give its root certificate with --ca-bundle",
             Self::BadCaBundle => "give --ca-bundle a file of PEM certificates (BEGIN CERTIFICATE)",
-            Self::NoTls { .. } => "install the system's root certificates (package ca-certificates)",
+            Self::NoClient { .. } => "this should not happen: please report it, with what --log-file holds",
             Self::Refused { problem, .. } | Self::OrderInvalid { problem, .. } => problem.kind().remedy(),
             Self::NotJson { .. } | Self::Malformed { .. } => "check that the directory URL is that of an ACME CA",
             Self::NotOffered { .. } => "leave the option out or choose another CA",

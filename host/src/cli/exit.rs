@@ -381,7 +381,7 @@ fn call_exit(error: &CallError) -> Exit {
 fn acme_exit(error: &AcmeError) -> Exit {
     match error {
         AcmeError::Refused { .. } | AcmeError::OrderInvalid { .. } | AcmeError::NotOffered { .. } => Exit::CaRefused,
-        AcmeError::BadCaBundle | AcmeError::NoTls { .. } => Exit::Configuration,
+        AcmeError::BadCaBundle | AcmeError::NoClient { .. } => Exit::Configuration,
         AcmeError::Key(_) => Exit::State,
         AcmeError::Unreachable { .. }
         | AcmeError::Untrusted { .. }

@@ -186,7 +186,7 @@ impl Providers {
         let found = resolve(&manifest.fields, &sources)
             .map_err(|source| OpenError::Credentials { plugin: spec.to_string(), source: Box::new(source) })?;
         let reference = PluginRef { spec: spec.to_string(), sha256: loaded.inspected.sha256.clone() };
-        let provider = Provider::new(loaded, found.settings, found.secrets, &[], &self.mocks)
+        let provider = Provider::new(loaded, found.settings, found.secrets, None, &self.mocks)
             .map_err(|source| OpenError::Unusable { plugin: spec.to_string(), source })?;
         let instance = Arc::new(Instance { provider, reference, credentials: credentials.map(Path::to_owned) });
         opened.insert(key, instance.clone());

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::RecordType;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::ServerName;
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -18,6 +17,7 @@ use url::Url;
 
 use super::transport::{AskError, Recursion, TCP_TIMEOUT, answer_to, ask, over_stream, question};
 use crate::name::DnsName;
+use crate::tls;
 
 /// A resolver as users write it: `ADDR[:PORT]`, `tls://HOST[:PORT]` or `https://HOST/dns-query`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -108,28 +108,17 @@ pub(super) struct Encrypted {
 impl Encrypted {
     /// Trusts the system's certificates and these.
     pub(super) fn new(roots_pem: Option<&[u8]>) -> Result<Self, ResolverError> {
-        let no_tls = |why: String| ResolverError::NoTls { why };
-        let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(roots_pem.unwrap_or_default()).collect();
-        let roots = roots.map_err(|error| no_tls(error.to_string()))?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(roots.clone(), Arc::clone(&provider))
-            .map_err(|error| no_tls(error.to_string()))?;
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| no_tls(error.to_string()))?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        let extra = roots.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok());
+        let no_tls = |error: &dyn std::error::Error| ResolverError::NoTls { why: error.to_string() };
+        let over_tls = tls::bare(roots_pem).map_err(|error| no_tls(&error))?;
         let https = reqwest::Client::builder()
             .no_proxy()
             .https_only(true)
             .timeout(TCP_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
-            .tls_certs_merge(extra)
+            .tls_backend_preconfigured(tls::https(roots_pem).map_err(|error| no_tls(&error))?)
             .build()
-            .map_err(|error| no_tls(error.to_string()))?;
-        Ok(Self { https, tls: Arc::new(tls) })
+            .map_err(|error| no_tls(&error))?;
+        Ok(Self { https, tls: Arc::new(over_tls) })
     }
 
     pub(super) async fn ask(

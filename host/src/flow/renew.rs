@@ -1,5 +1,8 @@
 //! Renewing what is due, certificates side by side; what happens to one holds up no other.
 
+use std::panic::resume_unwind;
+use std::thread::ScopedJoinHandle;
+
 use time::OffsetDateTime;
 
 use super::attempt::{Attempt, Outcome, names_of, side_by_side};
@@ -7,7 +10,7 @@ use super::clients::Clients;
 use super::due::{self, Verdict, Why};
 use super::round::HookRound;
 use super::run::{Choice, RenewRun, sweep};
-use super::standing::{Standing, restless};
+use super::standing::{Standing, is_quiet};
 use super::suggestions;
 use crate::store::renewal_state::{Hold, HoldBy};
 
@@ -25,38 +28,73 @@ pub struct RenewReport {
 /// Renews the certificates called `names`.
 pub async fn renew(run: &RenewRun<'_>, names: &[String]) -> RenewReport {
     let now = (run.clock)();
-    let candidates = match run.options.choice {
-        Choice::Due => restless(run.state, names, now),
-        Choice::Forced | Choice::Trial(_) => names.to_vec(),
-    };
-    let mut report = RenewReport { not_due: names.len() - candidates.len(), ..RenewReport::default() };
-    let mut standings = Vec::new();
-    for name in candidates {
-        match Standing::read(run.state, &name) {
-            Ok(standing) => standings.push(standing),
-            Err(error) => report.outcomes.push((name, Outcome::Failed(Box::new(error.into())))),
+    let (mut sorting, mut asking) = (Sorting::default(), Vec::new());
+    for looked in on_all_processors(names, |name| look(run, name, now)) {
+        match looked {
+            Looked::Asking(standing) => asking.push(*standing),
+            Looked::Sorted(sorted) => sorting.take(sorted),
         }
     }
     let clients = Clients::default();
-    if matches!(run.options.choice, Choice::Due) {
-        tokio::select! {
-            () = suggestions::refresh(&mut standings, &clients, run.options.ca_bundle.as_ref(), now) => {}
-            () = run.cancel.requested() => {}
-        }
+    tokio::select! {
+        () = suggestions::refresh(&mut asking, &clients, run.options.ca_bundle.as_ref(), now) => {}
+        () = run.cancel.requested() => {}
     }
-    let mut due = Vec::new();
-    for standing in standings {
-        match sorted(run, standing, now) {
-            Sorted::Due(standing, why) => due.push((standing, why)),
-            Sorted::Told(name, outcome) => report.outcomes.push((name, outcome)),
-            Sorted::NotDue => report.not_due += 1,
-        }
-    }
+    asking.into_iter().for_each(|standing| sorting.take(sorted(run, standing, now)));
+    let Sorting { mut report, mut due } = sorting;
+    due.sort_by(|one, other| one.0.name.cmp(&other.0.name));
     if !due.is_empty() {
         renew_due(run, &clients, due, &mut report).await;
     }
     report.outcomes.sort_by(|one, other| one.0.cmp(&other.0));
     report
+}
+
+/// What each of the names gives, in their order, by as many threads as there are processors.
+fn on_all_processors<T: Send>(names: &[String], look: impl Fn(&str) -> T + Sync) -> Vec<T> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = names.len().div_ceil(threads).max(1);
+    let look = &|share: &[String]| share.iter().map(|name| look(name)).collect::<Vec<T>>();
+    std::thread::scope(|scope| {
+        let looking: Vec<_> = names.chunks(share).map(|share| scope.spawn(move || look(share))).collect();
+        let join = |one: ScopedJoinHandle<'_, Vec<T>>| one.join().unwrap_or_else(|panic| resume_unwind(panic));
+        looking.into_iter().flat_map(join).collect()
+    })
+}
+
+/// A certificate at the first look. Ten thousand of which nothing is to be said are not kept in memory.
+enum Looked {
+    /// The CA is asked before it can be said.
+    Asking(Box<Standing>),
+    Sorted(Sorted),
+}
+
+fn look(run: &RenewRun<'_>, name: &str, now: OffsetDateTime) -> Looked {
+    let is_for_due = matches!(run.options.choice, Choice::Due);
+    if is_for_due && is_quiet(run.state, name, now) {
+        return Looked::Sorted(Sorted::NotDue);
+    }
+    match Standing::read(run.state, name) {
+        Ok(standing) if is_for_due && standing.asks(now) => Looked::Asking(Box::new(standing)),
+        Ok(standing) => Looked::Sorted(sorted(run, standing, now)),
+        Err(error) => Looked::Sorted(Sorted::Told(name.to_owned(), Outcome::Failed(Box::new(error.into())))),
+    }
+}
+
+#[derive(Default)]
+struct Sorting {
+    report: RenewReport,
+    due: Vec<(Box<Standing>, Why)>,
+}
+
+impl Sorting {
+    fn take(&mut self, sorted: Sorted) {
+        match sorted {
+            Sorted::Due(standing, why) => self.due.push((standing, why)),
+            Sorted::Told(name, outcome) => self.report.outcomes.push((name, outcome)),
+            Sorted::NotDue => self.report.not_due += 1,
+        }
+    }
 }
 
 enum Sorted {

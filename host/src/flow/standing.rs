@@ -97,18 +97,8 @@ fn is_ahead(at: OffsetDateTime, now: OffsetDateTime, longest: Duration) -> bool 
 const SHORTEST_QUIET: Duration = due::LATEST_ASKING;
 const LONGEST_QUIET: Duration = SHORTEST_QUIET.saturating_mul(8);
 
-/// Those of the certificates that there may be something to do for; reads as little as it can of the others.
-pub fn restless(dir: &StateDir, names: &[String], now: OffsetDateTime) -> Vec<String> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = names.len().div_ceil(threads).max(1);
-    let look = |share: &[String]| share.iter().filter(|name| !is_quiet(dir, name, now)).cloned().collect::<Vec<_>>();
-    std::thread::scope(|scope| {
-        let looking: Vec<_> = names.chunks(share).map(|share| scope.spawn(move || look(share))).collect();
-        looking.into_iter().flat_map(|one| one.join().unwrap_or_default()).collect()
-    })
-}
-
-fn is_quiet(dir: &StateDir, name: &str, now: OffsetDateTime) -> bool {
+/// Whether there is nothing to do for a certificate; reads as little of it as tells.
+pub(super) fn is_quiet(dir: &StateDir, name: &str, now: OffsetDateTime) -> bool {
     let Some(Quiet { live, until }) = RenewalState::load(dir, name).quiet else { return false };
     is_ahead(until, now, LONGEST_QUIET) && CertificateStore::new(dir, name).live_target() == Some(live)
 }
@@ -141,6 +131,10 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-03-01 00:00 UTC);
 
+    fn restless<'a>(dir: &StateDir, names: &[&'a str], now: OffsetDateTime) -> Vec<&'a str> {
+        names.iter().copied().filter(|name| !is_quiet(dir, name, now)).collect()
+    }
+
     fn state_dir(folder: &tempfile::TempDir) -> StateDir {
         StateDir::open(&folder.path().join("state")).expect("opened")
     }
@@ -160,8 +154,8 @@ mod tests {
     fn a_quiet_certificate_is_not_looked_at_until_its_time_or_a_change() {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = state_dir(&folder);
-        let names = ["a.example".to_owned(), "b.example".to_owned()];
-        for name in &names {
+        let names = ["a.example", "b.example"];
+        for name in names {
             let mut standing = with_certificate(&dir, name, 10);
             standing.state.quiet = standing.quiet(&dir, NOW);
             standing.state.save(&dir, name).expect("kept");
@@ -194,7 +188,7 @@ mod tests {
         let wrong = NOW + time::Duration::days(1000);
         standing.state.quiet = standing.quiet(&dir, NOW).map(|quiet| Quiet { until: wrong, ..quiet });
         standing.state.save(&dir, "a.example").expect("kept");
-        assert_eq!(restless(&dir, &["a.example".to_owned()], NOW), ["a.example"]);
+        assert_eq!(restless(&dir, &["a.example"], NOW), ["a.example"]);
         standing.leaf = None;
         standing.state.hold = Some(Hold { until: wrong, by: HoldBy::RateLimit });
         assert_eq!(standing.verdict(NOW, Duration::ZERO), Verdict::Due(Why::Missing));

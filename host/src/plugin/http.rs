@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls::ClientConfig;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -20,6 +21,7 @@ use crate::plugin::pace::Pace;
 use crate::plugin::secret::{Class, Secrets};
 use crate::plugin::tree::{self, Format};
 use crate::plugin::wire::{GuestRequest, UNRESERVED};
+use crate::tls::{self, BadRoots};
 
 /// The connections of one provider instance, shared by its calls.
 #[derive(Debug)]
@@ -41,7 +43,7 @@ impl Wire {
     pub fn new(
         manifest: &Manifest,
         settings: &[(String, String)],
-        roots: &[reqwest::Certificate],
+        roots_pem: Option<&[u8]>,
         overrides: &OriginOverrides,
     ) -> Result<Self, WireError> {
         let mut gates = BTreeMap::new();
@@ -61,7 +63,8 @@ impl Wire {
             }
             gates.insert(id.clone(), Gate { origin, concurrency: Semaphore::new(spec.concurrency), pace });
         }
-        let client = client(user_typed_hosts, roots).map_err(|source| WireError::Client { source })?;
+        let tls = tls::https(roots_pem).map_err(WireError::Roots)?;
+        let client = client(user_typed_hosts, tls).map_err(|source| WireError::Client { source })?;
         Ok(Self { client, gates })
     }
 
@@ -114,7 +117,7 @@ impl Gate {
     }
 }
 
-fn client(user_typed_hosts: HashSet<String>, roots: &[reqwest::Certificate]) -> reqwest::Result<reqwest::Client> {
+fn client(user_typed_hosts: HashSet<String>, tls: ClientConfig) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(concat!("acmite/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -123,7 +126,7 @@ fn client(user_typed_hosts: HashSet<String>, roots: &[reqwest::Certificate]) -> 
         .connect_timeout(CONNECT_TIME)
         .http2_max_header_list_size(u32::try_from(HEADER_BLOCK_BYTES).unwrap_or(u32::MAX))
         .dns_resolver(Arc::new(FilteredResolver::new(user_typed_hosts)))
-        .tls_certs_merge(roots.iter().cloned())
+        .tls_backend_preconfigured(tls)
         .build()
 }
 
@@ -481,6 +484,9 @@ pub enum WireError {
         /// What is wrong.
         source: FillError,
     },
+    /// The roots to trust besides the system's.
+    #[error("the certificates to trust cannot be used")]
+    Roots(#[source] BadRoots),
     /// The HTTP client could not be set up.
     #[error("could not set up the HTTP client")]
     Client {

@@ -69,7 +69,7 @@ impl Provider {
         loaded: Loaded,
         settings: Vec<(String, String)>,
         secrets: Vec<(String, Zeroizing<Vec<u8>>)>,
-        roots: &[reqwest::Certificate],
+        roots_pem: Option<&[u8]>,
         overrides: &OriginOverrides,
     ) -> Result<Self, ProviderError> {
         let id = loaded.inspected.manifest.id.clone();
@@ -79,7 +79,7 @@ impl Provider {
         let instance = linker.instantiate_pre(&loaded.component).map_err(link)?;
         let instance = bindings::ProviderPre::new(instance).map_err(link)?;
         let manifest = Arc::new(loaded.inspected.manifest.clone());
-        let wire = Wire::new(&manifest, &settings, roots, overrides)
+        let wire = Wire::new(&manifest, &settings, roots_pem, overrides)
             .map_err(|source| ProviderError::Wire { plugin: id.clone(), source })?;
         let updater = updater(&manifest, &settings, &secrets)
             .map_err(|source| ProviderError::Updater { plugin: id.clone(), source })?;

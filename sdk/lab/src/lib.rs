@@ -6,4 +6,6 @@ pub mod dns;
 mod lab;
 mod serve;
 
+pub use serve::Connections;
+
 pub use lab::{Builder, ExternalAccountDescription, Lab, LabDescription, LabError};

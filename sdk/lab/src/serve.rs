@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -13,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::HandshakeKind;
 
 /// The connection is to be cut instead of an answer.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -37,7 +39,9 @@ impl Port {
         H: Fn(http::Request<Incoming>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<http::Response<Body>, Cut>> + Send + 'static,
     {
-        Serving { task: tokio::spawn(accept(self.listener, tls, Arc::new(handler))) }
+        let tally = Arc::<Tally>::default();
+        let task = tokio::spawn(accept(self.listener, tls, Arc::new(handler), Arc::clone(&tally)));
+        Serving { task, tally }
     }
 }
 
@@ -45,6 +49,34 @@ impl Port {
 #[derive(Debug)]
 pub(crate) struct Serving {
     task: JoinHandle<()>,
+    tally: Arc<Tally>,
+}
+
+impl Serving {
+    /// What it has taken so far.
+    pub(crate) fn connections(&self) -> Connections {
+        let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        let Tally { taken, full, resumed } = &*self.tally;
+        Connections { taken: read(taken), full_handshakes: read(full), resumed_handshakes: read(resumed) }
+    }
+}
+
+/// The connections to one listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// Of TCP, whatever became of them.
+    pub taken: usize,
+    /// TLS handshakes with certificate and key exchange.
+    pub full_handshakes: usize,
+    /// TLS handshakes that took up an earlier session (RFC 8446 section 2.2).
+    pub resumed_handshakes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    taken: AtomicUsize,
+    full: AtomicUsize,
+    resumed: AtomicUsize,
 }
 
 impl Drop for Serving {
@@ -53,7 +85,7 @@ impl Drop for Serving {
     }
 }
 
-async fn accept<H, F>(listener: TcpListener, tls: Option<TlsAcceptor>, handler: Arc<H>)
+async fn accept<H, F>(listener: TcpListener, tls: Option<TlsAcceptor>, handler: Arc<H>, tally: Arc<Tally>)
 where
     H: Fn(http::Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<http::Response<Body>, Cut>> + Send + 'static,
@@ -61,19 +93,25 @@ where
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        connections.spawn(converse(stream, tls.clone(), Arc::clone(&handler)));
+        tally.taken.fetch_add(1, Ordering::Relaxed);
+        connections.spawn(converse(stream, tls.clone(), Arc::clone(&handler), Arc::clone(&tally)));
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn converse<H, F>(stream: TcpStream, tls: Option<TlsAcceptor>, handler: Arc<H>)
+async fn converse<H, F>(stream: TcpStream, tls: Option<TlsAcceptor>, handler: Arc<H>, tally: Arc<Tally>)
 where
     H: Fn(http::Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<http::Response<Body>, Cut>> + Send + 'static,
 {
     let Some(tls) = tls else { return speak(stream, handler).await };
     match tls.accept(stream).await {
-        Ok(stream) => speak(stream, handler).await,
+        Ok(stream) => {
+            let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+            let count = if resumed { &tally.resumed } else { &tally.full };
+            count.fetch_add(1, Ordering::Relaxed);
+            speak(stream, handler).await;
+        }
         Err(error) => tracing::debug!(%error, "a client did not finish the TLS handshake"),
     }
 }

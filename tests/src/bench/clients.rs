@@ -171,7 +171,7 @@ fn credentials(server: std::net::SocketAddr) -> String {
 }
 
 /// Empties a folder but for some of its entries, and makes it where it is missing.
-fn empty(folder: &Path, kept: &[&str]) {
+pub(super) fn empty(folder: &Path, kept: &[&str]) {
     std::fs::create_dir_all(folder).expect("a folder");
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         if !kept.iter().any(|name| entry.file_name() == *name) {

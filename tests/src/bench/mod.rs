@@ -4,5 +4,6 @@ pub mod clients;
 pub mod document;
 pub mod local;
 pub mod measure;
+pub mod mixed;
 pub mod report;
 pub mod servers;

@@ -1,7 +1,8 @@
 //! The servers that all clients of a run share, and what they have counted.
 
-use crate::bind::bind;
-use crate::name_server::{NameServer, soa_serial};
+use crate::bind::bind_counting;
+use crate::http;
+use crate::name_server::NameServer;
 use crate::pebble::{Options, Pebble, Version, pebble};
 use crate::powerdns::{PowerDns, powerdns};
 
@@ -20,6 +21,7 @@ pub struct Servers {
     pub bind: NameServer,
     /// The CA that asks it.
     pub update_ca: Pebble,
+    bind_counts: String,
 }
 
 impl Servers {
@@ -31,10 +33,10 @@ impl Servers {
         let powerdns = powerdns().expect("PowerDNS");
         powerdns.add_zone(ZONE, 1, &[]);
         zones.iter().for_each(|zone| powerdns.add_zone(zone, 1, &[]));
-        let bind = bind("hmac-sha256").expect("BIND");
+        let (bind, bind_counts) = bind_counting("hmac-sha256").expect("BIND");
         let ca = |dns| pebble(Version::Newest, dns, &Options::default()).expect("Pebble");
         let (api_ca, update_ca) = (ca(powerdns.server.address), ca(bind.address));
-        Self { powerdns, api_ca, bind, update_ca }
+        Self { powerdns, api_ca, bind, update_ca, bind_counts }
     }
 
     /// At the API's side.
@@ -46,13 +48,16 @@ impl Servers {
         Counts { acme: requests(&self.api_ca), provider: calls as u64, dns }
     }
 
-    /// At the side of DNS UPDATE: each update adds one to the zone's serial.
+    /// At the side of DNS UPDATE.
     ///
     /// # Panics
     /// If BIND does not tell it.
     pub fn update_counts(&self) -> Counts {
-        let serial = soa_serial(self.bind.address, ZONE).expect("a serial");
-        Counts { acme: requests(&self.update_ca), provider: serial.into(), dns: None }
+        let (_, body) = http::send("GET", &self.bind_counts, None, None, None).expect("statistics");
+        let statistics: serde_json::Value = serde_json::from_str(&body).expect("statistics");
+        // What was not asked yet is left out.
+        let count = |operation: &str| statistics["opcodes"][operation].as_u64().unwrap_or(0);
+        Counts { acme: requests(&self.update_ca), provider: count("UPDATE"), dns: Some(count("QUERY")) }
     }
 
     fn statistic(&self, name: &str) -> u64 {
@@ -64,6 +69,6 @@ impl Servers {
 }
 
 /// Pebble writes a line for each.
-fn requests(ca: &Pebble) -> u64 {
+pub(super) fn requests(ca: &Pebble) -> u64 {
     ca.log().matches("-> calling handler()").count() as u64
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use acmite_tests::acmite;
 use acmite_tests::bench::clients::{Client, Stage};
 use acmite_tests::bench::measure::{Run, Series, run};
+use acmite_tests::bench::mixed::Mixed;
 use acmite_tests::bench::report::{self, Scenario};
 use acmite_tests::bench::servers::{Servers, ZONE};
 use acmite_tests::bench::{document, local};
@@ -14,6 +15,7 @@ fn main() {
     let options = Options::from_environment();
     let mut scenarios = Vec::new();
     issuing(&options, &mut scenarios);
+    mixing(&options, &mut scenarios);
     nothing_due(&options, &mut scenarios);
     starting(&options, &mut scenarios);
     document::write(&scenarios, &options.folder, options.document.as_deref());
@@ -93,6 +95,34 @@ fn alternating(options: &Options, stage: &Stage<'_>, names: &[String], clients: 
         }
     }
     all
+}
+
+/// Ten zones of three providers beside one zone of each.
+fn mixing(options: &Options, scenarios: &mut Vec<Scenario>) {
+    if !options.has("mixed") {
+        return;
+    }
+    let mixed = Mixed::start(10);
+    let all: [(&'static str, Vec<String>); 4] = [
+        ("acmite, 100 names in 10 zones", mixed.all_names(10)),
+        ("cloudflare, 10 names in one", mixed.names(0, 10)),
+        ("powerdns, 10 names in one", mixed.names(1, 10)),
+        ("rfc2136, 10 names in one", mixed.names(2, 10)),
+    ];
+    let mut series: Vec<Series> = all.iter().map(|(client, _)| Series { client, runs: Vec::new() }).collect();
+    for turn in 0..=options.runs {
+        for ((client, names), series) in all.iter().zip(&mut series) {
+            let done = mixed.issue(names);
+            say(&format!("{turn:>2}  {client:<30} {:>7.0} ms", done.wall.as_secs_f64() * 1000.0));
+            if turn > 0 {
+                series.runs.push(done);
+            }
+        }
+    }
+    let title = "100 names in 10 zones of 3 providers".to_owned();
+    let note = "Mocks of Cloudflare's and PowerDNS's APIs and the name server of `acmite lab`, in one process that is \
+                not optimized; four zones are Cloudflare's, three PowerDNS's, three take DNS UPDATE.";
+    scenarios.push(Scenario { id: "mixed", title, series, notes: vec![note.to_owned()] });
 }
 
 fn nothing_due(options: &Options, scenarios: &mut Vec<Scenario>) {

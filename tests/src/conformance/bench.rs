@@ -102,7 +102,7 @@ impl Bench {
         let secrets = owned((adapter.secrets)(credential));
         let secrets = secrets.into_iter().map(|(name, value)| (name, value.into_bytes().into())).collect();
         let settings = owned((adapter.settings)(&address));
-        let provider = Provider::new(plugins::load(adapter.plugin), settings, secrets, &[], &overrides);
+        let provider = Provider::new(plugins::load(adapter.plugin), settings, secrets, None, &overrides);
         Some(Self { provider: provider.expect("a provider that is taken"), peer, writes })
     }
 

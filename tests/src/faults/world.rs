@@ -96,13 +96,26 @@ impl World {
         self.issue_any(state).names(["other.example.test"])
     }
 
-    fn issue_any(&self, state: &Path) -> Acmite {
-        let bundle = self.path("tls-root.pem");
+    /// The same that trusts the CA's listener as the system's certificates would make it.
+    pub fn issue_by_system_roots(&self, state: &Path) -> Acmite {
+        let file = self.tls_root().display().to_string();
+        self.issue_without_bundle(state).env("SSL_CERT_FILE", &file).names([ZONE, "*.example.test"])
+    }
+
+    /// The same without any name.
+    pub fn issue_any(&self, state: &Path) -> Acmite {
+        self.issue_without_bundle(state).args(["--ca-bundle".as_ref(), self.tls_root().as_os_str()])
+    }
+
+    fn issue_without_bundle(&self, state: &Path) -> Acmite {
         Acmite::new("issue", state)
             .args(["--server", &self.lab.ca.directory_url(), "--dns-resolver", &self.resolver()])
             .args(["--email", "me@example.test", "--agree-tos", "--dns-plugin", "powerdns"])
-            .args(["--ca-bundle".as_ref(), bundle.as_os_str()])
             .args(["--credentials".as_ref(), self.path("powerdns.toml").as_os_str()])
+    }
+
+    fn tls_root(&self) -> PathBuf {
+        self.path("tls-root.pem")
     }
 
     /// `acmite renew --force`.

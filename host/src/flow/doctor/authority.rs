@@ -18,7 +18,7 @@ pub(super) fn unconnected(server: &Url, bundle: Option<&Path>, error: &ConnectEr
         ConnectError::Ca(error) => match error.as_ref() {
             AcmeError::BadCaBundle => ca_bundle(bundle.unwrap_or(Path::new("")), why),
             AcmeError::Untrusted { .. } => Condition::CaUntrusted { server, why },
-            AcmeError::Unreachable { .. } | AcmeError::Deadline { .. } | AcmeError::NoTls { .. } => {
+            AcmeError::Unreachable { .. } | AcmeError::Deadline { .. } | AcmeError::NoClient { .. } => {
                 Condition::CaUnreachable { server, why }
             }
             _ => Condition::CaUnusable { server, why },

@@ -83,7 +83,7 @@ impl Setup {
         let address = listener.local_addr().expect("an address");
         let settings = [("server_url".to_owned(), format!("http://{address}")), ("user".to_owned(), "me".to_owned())];
         let manifest = Manifest::parse(MANIFEST).expect("a valid manifest");
-        let wire = Wire::new(&manifest, &settings, &[], &OriginOverrides::default()).expect("a wire");
+        let wire = Wire::new(&manifest, &settings, None, &OriginOverrides::default()).expect("a wire");
         let scope = Scope { phase: Phase::Check, zone: None, records: Vec::new(), max_ttl: 60 };
         let guard = Guard::new(Arc::new(manifest), &settings, scope, &[]).expect("a guard");
         let password = ("password".to_owned(), Zeroizing::new(b"open & sesame".to_vec()));
@@ -316,7 +316,7 @@ async fn made_to_wait(pace: &str, overrides: &OriginOverrides, requests: usize) 
     let text = text.replace("[origin.login]\n", &format!("[origin.login]\n{pace}\n"));
     let manifest = Manifest::parse(&text).expect("a valid manifest");
     let settings = [("server_url".to_owned(), "https://api.example.com".to_owned())];
-    let wire = Wire::new(&manifest, &settings, &[], overrides).expect("a wire");
+    let wire = Wire::new(&manifest, &settings, None, overrides).expect("a wire");
     let (now, mut waits) = (Instant::now(), 0);
     if let Some(pace) = &wire.gates["login"].pace {
         let mut pace = pace.lock().await;

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::serve::{self, Cut, Port, Serving};
+use crate::serve::{self, Connections, Cut, Port, Serving};
 
 /// A request as a mock sees it.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ type Which = fn(&Request) -> bool;
 pub struct MockApi {
     address: SocketAddr,
     shared: Arc<Shared>,
-    _serving: Serving,
+    serving: Serving,
 }
 
 impl MockApi {
@@ -127,7 +127,7 @@ impl MockApi {
         });
         let handler = Arc::clone(&shared);
         let serving = port.serve(None, move |request| handle(Arc::clone(&handler), request));
-        Ok(Self { address, shared, _serving: serving })
+        Ok(Self { address, shared, serving })
     }
 
     /// `http://127.0.0.1:PORT`, without final slash.
@@ -149,6 +149,11 @@ impl MockApi {
     /// How many requests have come in, answered or not.
     pub fn received(&self) -> usize {
         self.shared.received.load(Ordering::SeqCst)
+    }
+
+    /// The connections so far.
+    pub fn connections(&self) -> Connections {
+        self.serving.connections()
     }
 
     /// Every request so far, oldest first.

@@ -21,13 +21,13 @@ use super::state::{Answer, AnswerBody, Shared, Signed};
 use super::tls::ListenerTls;
 use super::validation::Validator;
 use super::{account, authorization, certificate, key_change, order, renewal};
-use crate::serve::{self, Cut, Port, Serving};
+use crate::serve::{self, Connections, Cut, Port, Serving};
 
 /// A running CA; it stops when dropped.
 pub struct Ca {
     shared: Arc<Shared>,
     tls_root_pem: String,
-    _serving: Serving,
+    serving: Serving,
 }
 
 /// A certificate the CA made.
@@ -66,7 +66,7 @@ impl Ca {
         let shared = Arc::new(Shared::new(base, options, Issuer::generate()?, Validator { servers: nameservers }));
         let handler = Arc::clone(&shared);
         let serving = port.serve(Some(acceptor), move |request| handle(Arc::clone(&handler), request));
-        Ok(Self { shared, tls_root_pem: root_pem, _serving: serving })
+        Ok(Self { shared, tls_root_pem: root_pem, serving })
     }
 
     /// `https://127.0.0.1:PORT/directory`; `localhost` serves as well.
@@ -112,6 +112,11 @@ impl Ca {
     /// Every request so far, oldest first.
     pub fn requests(&self) -> Vec<RequestLog> {
         self.shared.state().log.clone()
+    }
+
+    /// The connections so far.
+    pub fn connections(&self) -> Connections {
+        self.serving.connections()
     }
 
     /// Every certificate made so far, in no order.
