@@ -3,6 +3,7 @@
 pub mod netns;
 pub mod plugins;
 pub mod process;
+pub mod written;
 
 pub mod http;
 pub mod tls;

@@ -33,6 +33,16 @@ pub fn build(folder: &Path) -> Vec<u8> {
     acmite_build::build_plugin(folder).expect("a plugin that builds").component
 }
 
+/// Ids of the providers in `plugins/`.
+///
+/// # Panics
+/// If the folder cannot be read.
+pub fn ids() -> Vec<String> {
+    let folders = std::fs::read_dir(repository().join("plugins")).expect("the plugins").flatten();
+    let with_manifest = folders.filter(|folder| folder.path().join("plugin.toml").is_file());
+    with_manifest.map(|folder| folder.file_name().to_string_lossy().into_owned()).collect()
+}
+
 /// Builds, checks and compiles the provider of this id, once in a process.
 ///
 /// # Panics

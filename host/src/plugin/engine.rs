@@ -6,7 +6,17 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
 /// Makes the engine and starts the thread that interrupts guests; the thread ends with the engine.
 pub fn new_engine() -> Result<Engine, EngineError> {
-    let engine = Engine::new(&config()).map_err(|source| EngineError::Unsupported { source })?;
+    started(&config())
+}
+
+/// The same but for its guests' instructions, which can be counted by a [`FuelMeter`](super::fuel::FuelMeter). They are
+/// slower for it, so that this is for measuring alone.
+pub fn new_counting_engine() -> Result<Engine, EngineError> {
+    started(config().consume_fuel(true))
+}
+
+fn started(config: &Config) -> Result<Engine, EngineError> {
+    let engine = Engine::new(config).map_err(|source| EngineError::Unsupported { source })?;
     let weak = engine.weak();
     std::thread::Builder::new()
         .name("acmite-epoch".into())

@@ -7,6 +7,7 @@ pub mod compile;
 pub mod dns_update;
 pub mod engine;
 pub mod field;
+pub mod fuel;
 pub mod guard;
 pub mod http;
 pub mod inspect;

@@ -14,6 +14,7 @@ use crate::name::DnsName;
 use crate::plugin::bindings::{self, acmite::provider as wit};
 use crate::plugin::call::CallState;
 use crate::plugin::dns_update::{DnsUpdater, UpdateError};
+use crate::plugin::fuel::FuelMeter;
 use crate::plugin::guard::Guard;
 use crate::plugin::http::{Wire, WireError, fill_settings};
 use crate::plugin::inspect::Inspected;
@@ -37,6 +38,7 @@ pub struct Provider {
     wire: Arc<Wire>,
     updater: Option<Arc<DnsUpdater>>,
     limits: Limits,
+    meter: Option<FuelMeter>,
 }
 
 impl fmt::Debug for Provider {
@@ -94,12 +96,18 @@ impl Provider {
             wire: Arc::new(wire),
             updater: updater.map(Arc::new),
             limits: Limits::default(),
+            meter: None,
         })
     }
 
     /// Calls it under other limits than acmite's own.
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Counts what its calls execute.
+    pub fn counted_by(self, meter: &FuelMeter) -> Self {
+        Self { meter: Some(meter.clone()), ..self }
     }
 
     /// What the provider says of itself.
@@ -219,6 +227,9 @@ impl Provider {
         store.limiter(|state| &mut state.budget);
         store.set_hostcall_fuel(self.limits.hostcall_fuel);
         store.set_max_component_handles(self.limits.handles);
+        if self.meter.is_some() {
+            FuelMeter::fill(&mut store);
+        }
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             Ok(if Instant::now() < deadline { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
@@ -237,6 +248,9 @@ impl Provider {
     }
 
     fn finish<T>(&self, call: &Call, result: wasmtime::Result<Result<T, wit::types::Error>>) -> Result<T, CallError> {
+        if let Some(meter) = &self.meter {
+            meter.read(&call.store);
+        }
         match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(told)) => {

@@ -1,6 +1,8 @@
 //! A provider in the sandbox with what it talks to, ready for a case.
 
 use acmite::name::DnsName;
+use acmite::plugin::fuel::FuelMeter;
+use acmite::plugin::loader::Loaded;
 use acmite::plugin::overrides::OriginOverrides;
 use acmite::plugin::provider::{CallError, CallFault, Provider, Published};
 use acmite::plugin::told::Told;
@@ -75,6 +77,14 @@ impl Bench {
     /// # Panics
     /// If the provider cannot be built or is not taken.
     pub async fn with(adapter: &Adapter, zones: &[Zone], credential: Credential) -> Option<Self> {
+        Self::of(plugins::load(adapter.plugin), adapter, zones, credential).await
+    }
+
+    /// The same with the provider's code.
+    ///
+    /// # Panics
+    /// If the provider is not taken.
+    pub async fn of(loaded: Loaded, adapter: &Adapter, zones: &[Zone], credential: Credential) -> Option<Self> {
         let mut writes: fn(&Request) -> bool = |_| true;
         let (peer, address, overrides) = match &adapter.back {
             Back::Mock { rules, origin, writes: writing } => {
@@ -102,8 +112,13 @@ impl Bench {
         let secrets = owned((adapter.secrets)(credential));
         let secrets = secrets.into_iter().map(|(name, value)| (name, value.into_bytes().into())).collect();
         let settings = owned((adapter.settings)(&address));
-        let provider = Provider::new(plugins::load(adapter.plugin), settings, secrets, None, &overrides);
+        let provider = Provider::new(loaded, settings, secrets, None, &overrides);
         Some(Self { provider: provider.expect("a provider that is taken"), peer, writes })
+    }
+
+    /// Counts what the provider executes.
+    pub fn counted_by(self, meter: &FuelMeter) -> Self {
+        Self { provider: self.provider.counted_by(meter), ..self }
     }
 
     /// Every record of a zone but SOA, NS and the name servers' addresses, as "name TYPE value", sorted.
