@@ -374,6 +374,7 @@ fn call_exit(error: &CallError) -> Exit {
         CallFault::Told(told) if matches!(told.kind, ErrorKind::Denied | ErrorKind::Forbidden) => {
             Exit::CredentialRefused
         }
+        CallFault::Supply(_) => Exit::Configuration,
         _ => Exit::ProviderFailed,
     }
 }

@@ -97,7 +97,7 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     request.order.replaces = replaced(&state, &request);
     request.order.not_after = args.not_after.and_then(|end| end.format(&Rfc3339).ok());
     let providers = Providers::new(&state, &args.providers)?;
-    providers.open_all()?;
+    providers.open_all().await?;
     let opened = Opened::new(state, &args.dns, Arc::new(providers), on_signals(printer)?)?;
     let (state, cancel) = (&opened.state, &opened.cancel);
     let timings = Timings::start();

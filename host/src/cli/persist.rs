@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     if args.providers.plugins.is_empty() {
         return Err(Failure::new(Exit::Usage, "no provider is named; give --dns-plugin"));
     }
-    providers.open_all()?;
+    providers.open_all().await?;
     let opened = Opened::new(state, &args.dns, Arc::new(providers), on_signals(printer)?)?;
     let observe = |event: Event| printer.event(&event);
     let session = opened.session(&observe);

@@ -23,6 +23,7 @@ use crate::plugin::loader::{LoadError, Loaded, Loader};
 use crate::plugin::overrides::OriginOverrides;
 use crate::plugin::provider::{Provider, ProviderError};
 use crate::plugin::reserved::ReservedError;
+use crate::plugin::supply::Supply;
 use crate::store::StateDir;
 use crate::store::journal::{Entry, PluginRef};
 use crate::store::plugin_pins::{PinError, PluginPins};
@@ -165,12 +166,14 @@ impl Providers {
         })
     }
 
-    /// Loads every provider that was named, so that a mistake is seen before anything is contacted.
-    pub fn open_all(&self) -> Result<(), Failure> {
-        self.rules
-            .iter()
-            .try_for_each(|rule| self.open(&rule.spec, self.credentials.as_deref()).map(|_| ()))
-            .map_err(|error| Failure::of(Exit::Configuration, &error))
+    /// Loads every provider that was named and fetches its credential if somebody gives it, so that a mistake is seen
+    /// before a CA is contacted.
+    pub async fn open_all(&self) -> Result<(), Failure> {
+        for rule in &self.rules {
+            let opened = self.open(&rule.spec, self.credentials.as_deref());
+            opened.map_err(|error| Failure::of(Exit::Configuration, &error))?.provider.ready().await?;
+        }
+        Ok(())
     }
 
     /// The provider of that name with its settings and credential.
@@ -187,7 +190,8 @@ impl Providers {
             .map_err(|source| OpenError::Credentials { plugin: spec.to_string(), source: Box::new(source) })?;
         let reference = PluginRef { spec: spec.to_string(), sha256: loaded.inspected.sha256.clone() };
         let provider = Provider::new(loaded, found.settings, found.secrets, None, &self.mocks)
-            .map_err(|source| OpenError::Unusable { plugin: spec.to_string(), source })?;
+            .map_err(|source| OpenError::Unusable { plugin: spec.to_string(), source })?
+            .with_supply(found.supplier.map(|supplier| supplier as Arc<dyn Supply>));
         let instance = Arc::new(Instance { provider, reference, credentials: credentials.map(Path::to_owned) });
         opened.insert(key, instance.clone());
         Ok(instance)

@@ -6,19 +6,24 @@
 //! 3. the environment: `ACMITE_PLUGIN[_INSTANCE]_FIELD`, and without an instance the names of the manifest; for secrets
 //!    also that name with `_FILE`, the path of a file that holds the value.
 //!
-//! Where Route 53 finds no part of a key there, it takes that of the profile `AWS_PROFILE` (`default`) from the files of
-//! AWS's tools. A field's alias, as another tool writes it, counts as the value it stands for.
+//! Where Route 53 finds no part of a key there, it looks where AWS's tools look ([`aws_chain`]): a key out of a profile
+//! counts at once, one that somebody gives is fetched by the [`Supplier`] when a call needs it. A field's alias, as another tool writes it, counts as the value it stands for.
 //!
 //! A named instance takes nothing from the plain plugin's places: it must not end up with another account's token.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use crate::config::aws_profile::{AwsFile, DEFAULT_PROFILE, ProfileError, key_in};
+use crate::config::aws_chain::{AwsChain, ProfileError, aws_chain};
+use crate::config::aws_profile::Profiles;
+use crate::config::environment::Environment;
+use crate::config::supplier::{Giver, Supplier, no_credential};
+use crate::identity::aws::AwsSource;
 use crate::plugin::field::FieldSpec;
 use crate::secure_file::{Policy, SecureReadError, read_private_with};
 
@@ -52,6 +57,8 @@ pub struct Resolved {
     pub secrets: Vec<(String, Zeroizing<Vec<u8>>)>,
     /// The place that each field's value came from.
     pub places: Vec<(String, String)>,
+    /// Who gives the rest at each call.
+    pub supplier: Option<Arc<Supplier>>,
 }
 
 impl fmt::Debug for Resolved {
@@ -80,24 +87,29 @@ pub fn resolve(fields: &[FieldSpec], sources: &CredentialSources) -> Result<Reso
             found.extend(from_places(field, sources)?);
         }
     }
-    if sources.takes_aws_profiles() && !found.iter().any(|value| AWS_KEY.contains(&value.field.as_str())) {
-        found.extend(from_aws_profile(sources)?);
-    }
-    let mut resolved = Resolved::default();
+    let supplier = match sources.takes_aws_profiles() && !found.iter().any(|v| AWS_KEY.contains(&v.field.as_str())) {
+        true => from_aws_chain(sources, &mut found)?.map(Arc::new),
+        false => None,
+    };
+    let mut resolved = Resolved { supplier, ..Resolved::default() };
+    let mut absent = Vec::new();
     for field in fields {
         let value = found.iter().position(|value| value.field == field.name).map(|at| found.remove(at));
-        let value = match value {
-            Some(value) => value,
-            None => match (&field.default, field.required && field.from.is_none()) {
-                (Some(default), _) => Value::new(field, default.clone(), "its default".to_owned()),
-                (None, false) => continue,
-                (None, true) => return Err(missing(field, sources)),
-            },
-        };
-        take(field, value, &mut resolved)?;
+        match (value, &field.default) {
+            (Some(value), _) => take(field, value, &mut resolved)?,
+            (None, Some(default)) => {
+                take(field, Value::new(field, default.clone(), "its default".to_owned()), &mut resolved)?;
+            }
+            (None, None) => absent.push(field),
+        }
     }
-    derive(fields, sources, &mut resolved)?;
-    Ok(resolved)
+    absent.retain(|field| field.from.is_none());
+    absent.extend(derive(fields, &mut resolved)?);
+    let gives = |field: &FieldSpec| resolved.supplier.as_ref().is_some_and(|supplier| supplier.gives(&field.name));
+    match absent.into_iter().find(|field| field.required && !gives(field)) {
+        Some(field) => Err(missing(field, sources)),
+        None => Ok(resolved),
+    }
 }
 
 struct Value {
@@ -133,37 +145,37 @@ fn take(field: &FieldSpec, value: Value, resolved: &mut Resolved) -> Result<(), 
     Ok(())
 }
 
-/// The key of the profile that `AWS_PROFILE` names: from the credentials file, else from the config file.
-fn from_aws_profile(sources: &CredentialSources) -> Result<Vec<Value>, CredentialsError> {
-    let text = |name: &str| sources.variable(name).and_then(|value| value.to_str());
-    let profile = text("AWS_PROFILE").unwrap_or(DEFAULT_PROFILE);
-    let home = sources.variable("HOME").map(PathBuf::from);
-    let path = |variable: &str, file: &str| match sources.variable(variable) {
-        Some(path) => Some(PathBuf::from(path)),
-        None => home.as_ref().map(|home| home.join(".aws").join(file)),
+/// The key of a profile, as values found; of any other source, who gives it.
+fn from_aws_chain(sources: &CredentialSources, found: &mut Vec<Value>) -> Result<Option<Supplier>, CredentialsError> {
+    let environment = Environment(&sources.environment);
+    let home = environment.path("HOME");
+    let text = |variable: &str, file: &str| {
+        let path = environment.path(variable).or_else(|| Some(home.as_ref()?.join(".aws").join(file)));
+        path.filter(|path| path.exists()).map(|path| read_text(&path, sources)).transpose()
     };
-    let credentials = (path("AWS_SHARED_CREDENTIALS_FILE", "credentials"), AwsFile::Credentials);
-    for (path, kind) in [credentials, (path("AWS_CONFIG_FILE", "config"), AwsFile::Config)] {
-        let Some(path) = path.filter(|path| path.exists()) else { continue };
-        let key = key_in(&read_text(&path, sources)?, profile, kind)
-            .map_err(|source| CredentialsError::Profile { path: path.clone(), source })?;
-        if let Some(key) = key {
-            let place = format!("the profile {profile} in {}", path.display());
+    let credentials = text("AWS_SHARED_CREDENTIALS_FILE", "credentials")?.unwrap_or_default();
+    let config = text("AWS_CONFIG_FILE", "config")?.unwrap_or_default();
+    let AwsChain { source, tried } = aws_chain(environment, Profiles { credentials: &credentials, config: &config })?;
+    match source {
+        None => Err(CredentialsError::NoneGiven { why: no_credential(&tried, None, AWS_REMEDY) }),
+        Some(AwsSource::Key(key)) => {
+            let place = "an AWS profile".to_owned();
             let value = |(field, text): (&str, _)| Value { field: field.to_owned(), text, place: place.clone() };
-            return Ok(key.values.into_iter().map(value).collect());
+            found.extend(key.values.into_iter().map(value));
+            Ok(None)
         }
-    }
-    match text("AWS_PROFILE") {
-        Some(profile) => Err(CredentialsError::NoProfile { profile: profile.to_owned() }),
-        None => Ok(Vec::new()),
+        Some(source) => Ok(Some(Supplier::new(Giver::Aws(source), tried))),
     }
 }
 
+const AWS_REMEDY: &str =
+    "put a key into the file of --credentials, or into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 /// The fields that a key consists of: they come from one place.
 const AWS_KEY: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
 
-/// Fields that stand inside another one, a key file in JSON.
-fn derive(fields: &[FieldSpec], sources: &CredentialSources, resolved: &mut Resolved) -> Result<(), CredentialsError> {
+/// Fields that stand inside another one, a key file in JSON; gives those that do not.
+fn derive<'a>(fields: &'a [FieldSpec], resolved: &mut Resolved) -> Result<Vec<&'a FieldSpec>, CredentialsError> {
+    let mut absent = Vec::new();
     for field in fields {
         let Some((source, pointer)) = &field.from else { continue };
         if resolved.places.iter().any(|(name, _)| *name == field.name) {
@@ -173,11 +185,10 @@ fn derive(fields: &[FieldSpec], sources: &CredentialSources, resolved: &mut Reso
         let json = bytes.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok());
         match json.as_ref().and_then(|json| json.pointer(pointer)).and_then(|v| v.as_str()) {
             Some(text) => take(field, Value::new(field, text.to_owned(), format!("{source}, {pointer}")), resolved)?,
-            None if field.required => return Err(missing(field, sources)),
-            None => {}
+            None => absent.push(field),
         }
     }
-    Ok(())
+    Ok(absent)
 }
 
 fn from_places(field: &FieldSpec, sources: &CredentialSources) -> Result<Option<Value>, CredentialsError> {
@@ -226,8 +237,8 @@ impl CredentialSources {
         self.plugin_id == "route53" && self.instance.is_none()
     }
 
-    fn variable(&self, name: &str) -> Option<&OsString> {
-        self.environment.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+    fn variable(&self, name: &str) -> Option<&OsStr> {
+        Environment(&self.environment).value(name)
     }
 }
 
@@ -383,21 +394,13 @@ pub enum CredentialsError {
         field: String,
     },
     /// An AWS profile gives no key.
-    #[error("{}: {source}", path.display())]
-    Profile {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: ProfileError,
-    },
-    /// `AWS_PROFILE` names what is in neither file.
-    #[error(
-        "there is no key for the AWS profile {profile:?}; set AWS_PROFILE to one of ~/.aws/credentials, or unset it"
-    )]
-    NoProfile {
-        /// As it was given.
-        profile: String,
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// Nobody is there who could give one.
+    #[error("{why}")]
+    NoneGiven {
+        /// What was looked for, and what to do.
+        why: String,
     },
     /// A value is empty.
     #[error("{field} is empty in {place}; give it a value or remove it")]

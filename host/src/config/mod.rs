@@ -1,10 +1,16 @@
 //! What users write: `acmite.toml`, and values out of files and the environment.
 
+pub mod aws_chain;
+
 pub mod aws_profile;
 
 pub mod credentials;
 
+pub mod environment;
+
 pub mod file;
+
+pub mod supplier;
 
 pub mod text;
 

@@ -19,6 +19,7 @@ pub mod provider;
 pub mod reserved;
 pub mod scrub;
 pub mod secret;
+pub mod supply;
 pub mod template;
 pub mod told;
 pub mod tree;

@@ -23,7 +23,8 @@ use crate::plugin::loader::Loaded;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::overrides::OriginOverrides;
 use crate::plugin::secret::{CredentialSet, RunCaptures, Secrets};
-use crate::plugin::told::Told;
+use crate::plugin::supply::{Supplied, Supply, SupplyError};
+use crate::plugin::told::{ErrorKind, Told};
 use crate::plugin::wire::{Phase, Scope, TxtRecord};
 
 /// A loaded provider with one user's settings and credential.
@@ -34,6 +35,7 @@ pub struct Provider {
     manifest: Arc<Manifest>,
     settings: Vec<(String, String)>,
     credentials: Arc<CredentialSet>,
+    supply: Option<Arc<dyn Supply>>,
     captures: RunCaptures,
     wire: Arc<Wire>,
     updater: Option<Arc<DnsUpdater>>,
@@ -92,6 +94,7 @@ impl Provider {
             manifest,
             credentials: Arc::new(CredentialSet::new(secrets).with_settings(&settings)),
             settings,
+            supply: None,
             captures: RunCaptures::default(),
             wire: Arc::new(wire),
             updater: updater.map(Arc::new),
@@ -108,6 +111,21 @@ impl Provider {
     /// Counts what its calls execute.
     pub fn counted_by(self, meter: &FuelMeter) -> Self {
         Self { meter: Some(meter.clone()), ..self }
+    }
+
+    /// Takes at each call what `supply` gives for it.
+    pub fn with_supply(self, supply: Option<Arc<dyn Supply>>) -> Self {
+        Self { supply, ..self }
+    }
+
+    /// Whether its credential can be had, before anything else is asked.
+    pub async fn ready(&self) -> Result<(), CallError> {
+        self.supplied(Phase::Check, None).await.map(|_| ())
+    }
+
+    async fn supplied(&self, phase: Phase, zone: Option<&DnsName>) -> Result<Supplied, CallError> {
+        let Some(supply) = &self.supply else { return Ok(Supplied::default()) };
+        supply.supplied(zone, unix_now()).await.map_err(|source| self.error(phase, CallFault::Supply(source)))
     }
 
     /// What the provider says of itself.
@@ -188,13 +206,22 @@ impl Provider {
         ttl: u32,
         memory: &[u8],
     ) -> Result<Call, CallError> {
-        let turn = self.captures.turn(&self.manifest.run_captures()).await;
+        let Supplied { settings: own, secrets: own_secrets, captures } = self.supplied(phase, zone).await?;
+        let given = |name: &&str| captures.iter().any(|(known, _)| known == name);
+        let wanted: Vec<&str> = self.manifest.run_captures().into_iter().filter(|name| !given(name)).collect();
+        let turn = self.captures.turn(&wanted).await;
+        let settings = joined(&self.settings, own);
         let ttl = ttl.max(self.manifest.min_ttl);
         let scope = Scope { phase, zone: zone.cloned(), records: records.to_vec(), max_ttl: ttl.max(MAX_TTL) };
-        let guard = Guard::new(self.manifest.clone(), &self.settings, scope.clone(), memory)
+        let guard = Guard::new(self.manifest.clone(), &settings, scope.clone(), memory)
             .map_err(|error| self.error(phase, CallFault::Memory { message: error.to_string() }))?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let secrets = Secrets::new(self.credentials.clone(), self.captures.clone(), now);
+        let now = unix_now();
+        let credentials = match own_secrets.is_empty() && settings == self.settings {
+            true => self.credentials.clone(),
+            false => Arc::new(self.credentials.with(own_secrets).with_settings(&settings)),
+        };
+        let mut secrets = Secrets::new(credentials, self.captures.clone(), now);
+        captures.into_iter().for_each(|(name, value)| secrets.capture(&name, value, false));
         let state = CallState::new(
             self.manifest.id.clone(),
             scope,
@@ -209,7 +236,7 @@ impl Provider {
         aws_lc_rs::rand::fill(&mut random).map_err(|_| self.error(phase, CallFault::NoRandom))?;
         let context = wit::types::Context {
             zone: zone.map_or_else(String::new, DnsName::to_string),
-            settings: pairs(&self.settings),
+            settings: pairs(&settings),
             origins: pairs(&self.wire.origins()),
             ttl,
             now,
@@ -255,6 +282,9 @@ impl Provider {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(told)) => {
                 let told = call.store.data().clean_error(told);
+                if let (ErrorKind::Denied, Some(supply)) = (told.kind, &self.supply) {
+                    supply.refused();
+                }
                 Err(self.error(call.phase, CallFault::Told(Box::new(told))))
             }
             Err(trap) => Err(self.trap(call, &trap)),
@@ -296,6 +326,16 @@ struct Call {
 
 fn pairs(values: &[(String, String)]) -> Vec<wit::types::Pair> {
     values.iter().map(|(name, value)| wit::types::Pair { name: name.clone(), value: value.clone() }).collect()
+}
+
+/// Settings with those of one call in the place of their like.
+fn joined(always: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
+    let kept = always.iter().filter(|(name, _)| !own.iter().any(|(other, _)| other == name));
+    kept.cloned().collect::<Vec<_>>().into_iter().chain(own).collect()
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn first_line(text: &str) -> String {
@@ -402,6 +442,9 @@ pub enum CallFault {
         /// Why.
         message: String,
     },
+    /// There is no credential for it.
+    #[error("{0}")]
+    Supply(SupplyError),
     /// The system gave no random bytes.
     #[error("the system's random generator failed")]
     NoRandom,

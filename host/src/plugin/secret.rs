@@ -36,6 +36,13 @@ impl CredentialSet {
         Self { secrets: fields.into_iter().collect(), settings: BTreeMap::new() }
     }
 
+    /// These and others, which take the place of their like.
+    pub fn with(&self, fields: Vec<(String, Zeroizing<Vec<u8>>)>) -> Self {
+        let mut secrets = self.secrets.clone();
+        secrets.extend(fields);
+        Self { secrets, settings: self.settings.clone() }
+    }
+
     /// Takes the plain fields too, for templates such as `{base64:user:password}`.
     pub fn with_settings(mut self, settings: &[(String, String)]) -> Self {
         self.settings = settings.iter().cloned().collect();

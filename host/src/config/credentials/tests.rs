@@ -72,7 +72,7 @@ fn half_a_key_in_the_environment_is_not_completed_by_a_profile() {
     let error = from_profile(PROFILES, &[("AWS_ACCESS_KEY_ID", "AKIA3")]).expect_err("no secret key");
     assert!(matches!(error, CredentialsError::Missing { ref field, .. } if field == "secret_access_key"), "{error}");
     let error = from_profile(PROFILES, &[("AWS_PROFILE", "absent")]).expect_err("no such profile");
-    assert!(matches!(error, CredentialsError::NoProfile { .. }), "{error}");
+    assert!(matches!(error, CredentialsError::Profile(ProfileError::Absent { .. })), "{error}");
 }
 
 #[test]

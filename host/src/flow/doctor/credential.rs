@@ -10,7 +10,11 @@ use crate::plugin::told::ErrorKind;
 pub(super) async fn check(instance: &Instance, target: &Target) -> Option<Condition> {
     let error = instance.provider.check(Some(&target.zone.apex)).await.err()?;
     let (plugin, zone, why) = (instance.reference.spec.clone(), target.zone.apex.clone(), error.fault.to_string());
-    let CallFault::Told(told) = &error.fault else { return Some(Condition::ProviderFailing { plugin, zone, why }) };
+    let told = match &error.fault {
+        CallFault::Told(told) => told,
+        CallFault::Supply(_) => return Some(Condition::CredentialsUnusable { plugin, why }),
+        _ => return Some(Condition::ProviderFailing { plugin, zone, why }),
+    };
     Some(match told.kind {
         ErrorKind::Denied => Condition::CredentialRefused { plugin, zone, why },
         ErrorKind::Forbidden => Condition::CredentialLacksRights { plugin, zone, why },

@@ -1,5 +1,6 @@
 //! Mock provider APIs over the lab's zones; they check what they are sent.
 
+mod aws_identity;
 mod azure;
 mod cloudflare;
 mod digitalocean;
@@ -21,6 +22,9 @@ mod server;
 mod sigv4;
 mod text;
 
+pub use aws_identity::{
+    AWS_CONTAINER_TOKEN, AWS_EXTERNAL_ID, AWS_ROLE_ARN, AWS_USER_KEY_ID, AWS_USER_SECRET, AWS_WEB_TOKEN, aws_identity,
+};
 pub use azure::{AZURE_CLIENT, AZURE_GROUP, AZURE_SUBSCRIPTION, AZURE_TENANT, azure};
 pub use cloudflare::{CloudflareToken, cloudflare};
 pub use digitalocean::digitalocean;
