@@ -1,6 +1,6 @@
 //! What OpenSSL says of stored certificates.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Checks the files of a `live/NAME` folder: the chain leads to `root_pem`, the key belongs to the certificate, and
@@ -9,6 +9,14 @@ use std::process::Command;
 /// # Panics
 /// If anything is wrong with them.
 pub fn verify(live: &Path, root_pem: &str) -> String {
+    verify_with_key(live, &live.join("privkey.pem"), root_pem)
+}
+
+/// The same with a key that is kept elsewhere.
+///
+/// # Panics
+/// If anything is wrong with them.
+pub fn verify_with_key(live: &Path, key: &Path, root_pem: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("root.pem");
     std::fs::write(&root, root_pem).expect("written");
@@ -16,11 +24,26 @@ pub fn verify(live: &Path, root_pem: &str) -> String {
     let root = root.display().to_string();
     run(&["verify", "-CAfile", &root, "-untrusted", &path("chain.pem"), &path("cert.pem")]);
     let of_certificate = run(&["x509", "-in", &path("cert.pem"), "-noout", "-pubkey"]);
-    let of_key = run(&["pkey", "-in", &path("privkey.pem"), "-pubout"]);
+    let of_key = run(&["pkey", "-in", &key.display().to_string(), "-pubout"]);
     assert_eq!(of_certificate, of_key, "the key is another's");
     let read = |name: &str| std::fs::read_to_string(live.join(name)).expect(name);
     assert_eq!(read("fullchain.pem"), read("cert.pem") + &read("chain.pem"));
     run(&["x509", "-in", &path("cert.pem"), "-noout", "-text"])
+}
+
+/// Makes a key, of ECDSA where `more`, openssl's own options, say no other, and a request for it. Gives both files,
+/// `NAME.key` and `NAME.csr` in the folder.
+///
+/// # Panics
+/// If openssl does not.
+pub fn request(folder: &Path, name: &str, subject: &str, more: &[&str]) -> (PathBuf, PathBuf) {
+    let [key, csr] = ["key", "csr"].map(|ending| folder.join(format!("{name}.{ending}")));
+    let (key_file, csr_file) = (key.display().to_string(), csr.display().to_string());
+    let ecdsa = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    let kind = if more.contains(&"-newkey") { &[][..] } else { &ecdsa };
+    let files = ["-keyout", &key_file, "-out", &csr_file, "-subj", subject];
+    run(&[&["req", "-new", "-nodes"], kind, &files, more].concat());
+    (key, csr)
 }
 
 /// The DNS names of a certificate's text, sorted.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use acmite_lab::ca::Fault;
 use acmite_tests::acmite::{Acmite, Finished};
 use acmite_tests::faults::{Before, World, at_each, tell};
+use acmite_tests::openssl;
 use acmite_tests::proxy::{Moment, Proxy};
 
 #[derive(Clone, Copy)]
@@ -86,6 +87,29 @@ fn killed_at_any_request_to_the_ca_an_issuance_is_taken_up_by_the_next() {
 #[test]
 fn killed_at_any_request_to_the_ca_a_renewal_is_taken_up_by_the_next() {
     killed_at_each_request(RENEW, "kill -9 before and after the CA does each request of `acmite renew`");
+}
+
+#[test]
+fn an_order_for_a_request_of_the_users_own_is_taken_up_with_that_request_alone() {
+    let world = World::start();
+    let count = requests(ISSUE);
+    let folder = tempfile::tempdir().expect("a folder");
+    let san = ["-addext", "subjectAltName=DNS:example.test,DNS:*.example.test"];
+    let [csr, other] = ["own", "other"].map(|name| openssl::request(folder.path(), name, "/", &san).1);
+    for (next, orders_again) in [(&csr, 0), (&other, 1)] {
+        let state = world.fresh_state();
+        let issue = |csr: &Path| world.issue(&state).args(["--csr".as_ref(), csr.as_os_str()]);
+        let run = world.hanging(issue(&csr), count, Fault::HangAfter).expect("a run that asks for the certificate");
+        run.kill();
+        world.lab.ca.forget_faults();
+        let orders = world.before().orders;
+        issue(next).run().expect_code(0);
+        assert_eq!(world.before().orders - orders, orders_again);
+        let read = |path: &Path| std::fs::read_to_string(path).expect("a request");
+        assert_eq!(read(&state.join("live/example.test/csr.pem")), read(next));
+        world.assert_clean(&state);
+        world.assert_tidy(&state);
+    }
 }
 
 #[test]

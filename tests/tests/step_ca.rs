@@ -41,6 +41,19 @@ fn step_ca_proves_a_name_and_an_address_by_http() {
 }
 
 #[test]
+fn step_ca_takes_a_request_that_names_by_its_common_name_alone() {
+    let Some(peer) = powerdns() else { return };
+    peer.add_zone("example.test", 1, &[]);
+    let Some(ca) = step_ca(peer.server.address) else { return };
+    let scene = Scene::powerdns(&peer, &peer.api_url);
+    let (key, csr) = openssl::request(scene.folder(), "own", "/CN=example.test", &["-newkey", "ed25519"]);
+    scene.issue(&ca).args(["--csr".as_ref(), csr.as_os_str()]).run().expect_code(0);
+    let certificate = openssl::verify_with_key(&scene.live("example.test"), &key, &ca.root_pem);
+    assert_eq!(openssl::dns_names(&certificate), ["example.test"]);
+    assert!(certificate.contains("ED25519"), "{certificate}");
+}
+
+#[test]
 fn step_ca_proves_a_name_by_tls_alpn() {
     let Some(peer) = powerdns() else { return };
     peer.add_zone("example.test", 1, &[("www.example.test", "A", &["127.0.0.1"])]);

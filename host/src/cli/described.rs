@@ -6,14 +6,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::csr;
 use super::registration::{account_name, contacts, mac_key};
 use super::setup::{ca_names, server};
 use crate::config::file::{RawCa, RawCertificate, RawConfig, RawHooks};
 use crate::config::text::Keys;
 use crate::config::{ConfigError, ConfigText};
-use crate::flow::{AccountSetup, Method, Methods, Wanted, hooks};
+use crate::flow::{AccountSetup, KEY_OF_REQUEST, Method, Methods, Wanted, hooks};
 use crate::name::CertName;
-use crate::pki::KeyType;
+use crate::pki::{CertificateRequest, KeyType};
 use crate::store::renewal::{ChallengeRecord, FormatVersion, Hooks, Renewal};
 
 /// What the file says.
@@ -56,27 +57,54 @@ impl Reader<'_> {
             let why = "its name is that of a folder; use letters, digits, '.', '-' and '_', no dot in front";
             return Err(self.text.refused(&["certificate", name], why));
         }
-        let names = self.names(name, raw)?;
+        let request = self.request(name, raw)?;
+        let names = self.names(name, raw, request.as_ref())?;
         let (server, ca_bundle, setup) = self.ca(name, raw)?;
         let key_type = self.chosen(&here("key_type"), raw.key_type.as_ref(), self.raw.defaults.key_type.as_ref());
         let key_type = key_type.map(|(keys, text)| self.parsed::<KeyType>(&keys, text)).transpose()?;
+        let hooks = self.hooks(name, &raw.hooks)?;
+        if request.is_some() {
+            csr::check_hooks(&hooks).map_err(|why| self.text.refused(&here("csr"), why))?;
+        }
         let renewal = Renewal {
             version: FormatVersion,
             server,
             account: setup.name.clone(),
             ca_bundle,
-            key_type: key_type.unwrap_or(KeyType::P256).to_string(),
+            key_type: match request {
+                Some(_) => KEY_OF_REQUEST.to_owned(),
+                None => key_type.unwrap_or(KeyType::P256).to_string(),
+            },
+            csr: request.map(|request| request.to_pem()),
             reuse_key: raw.reuse_key,
             profile: raw.profile.clone().or_else(|| self.raw.defaults.profile.clone()),
             preferred_chain: raw.preferred_chain.clone(),
             challenge: self.challenge(name, raw, &names)?,
-            hooks: self.hooks(name, &raw.hooks)?,
+            hooks,
             names,
         };
         Ok(Wanted { name: name.to_owned(), renewal, setup })
     }
 
-    fn names(&self, name: &str, raw: &RawCertificate) -> Result<Vec<CertName>, ConfigError> {
+    fn request(&self, name: &str, raw: &RawCertificate) -> Result<Option<CertificateRequest>, ConfigError> {
+        let Some(path) = &raw.csr else { return Ok(None) };
+        let refused = |key: &str, why: String| self.text.refused(&["certificate", name, key], why);
+        let why = "the key is that of the request; leave it out";
+        if raw.key_type.is_some() {
+            return Err(refused("key_type", why.to_owned()));
+        }
+        if raw.reuse_key {
+            return Err(refused("reuse_key", why.to_owned()));
+        }
+        csr::read(&self.text.resolve(path)).map(Some).map_err(|why| refused("csr", why))
+    }
+
+    fn names(
+        &self,
+        name: &str,
+        raw: &RawCertificate,
+        request: Option<&CertificateRequest>,
+    ) -> Result<Vec<CertName>, ConfigError> {
         let mut names: Vec<CertName> = Vec::new();
         for (at, text) in raw.names.iter().enumerate() {
             let parsed = self.parsed(&["certificate", name, "names", &at.to_string()], text)?;
@@ -84,10 +112,13 @@ impl Reader<'_> {
                 names.push(parsed);
             }
         }
-        if names.is_empty() {
-            return Err(self.text.refused(&["certificate", name, "names"], "it is empty; give at least one name"));
+        let keys = ["certificate", name, "names"];
+        match request {
+            Some(request) if names.is_empty() => Ok(request.names().to_vec()),
+            Some(request) => csr::agree(&names, request).map_err(|why| self.text.refused(&keys, why)),
+            None if names.is_empty() => Err(self.text.refused(&keys, "there are none; give at least one name, or csr")),
+            None => Ok(names),
         }
-        Ok(names)
     }
 
     /// Directory, roots, and what the account is made with.

@@ -10,8 +10,8 @@ use crate::config::credentials::CredentialsError;
 use crate::dns::ResolverError;
 use crate::flow::{
     AccountUseError, AnswerError, ChoiceError, ConnectError, Dns01Error, FinishError, Http01Error, IssueError,
-    LeftoversError, MethodError, OnBehalfError, PersistError, PersistProofError, PlanError, ProofError, RenewError,
-    RevokeError, TlsAlpn01Error, ZoneFailure, ZoneFault,
+    LeftoversError, MaterialError, MethodError, OnBehalfError, PersistError, PersistProofError, PlanError, ProofError,
+    RenewError, RevokeError, TlsAlpn01Error, ZoneFailure, ZoneFault,
 };
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
@@ -179,9 +179,10 @@ impl From<RevokeError> for Failure {
         let exit = match &error {
             RevokeError::Ca(error) => acme_exit(error),
             RevokeError::Account(error) => account_exit(error),
-            RevokeError::NotThere { .. } | RevokeError::NoAccount { .. } | RevokeError::NotRemembered { .. } => {
-                Exit::Usage
-            }
+            RevokeError::NotThere { .. }
+            | RevokeError::NoAccount { .. }
+            | RevokeError::NotRemembered { .. }
+            | RevokeError::KeyElsewhere { .. } => Exit::Usage,
             RevokeError::Standing(_) | RevokeError::Store(_) | RevokeError::State(_) | RevokeError::Key(_) => {
                 Exit::State
             }
@@ -253,10 +254,10 @@ fn finish_exit(error: &FinishError) -> Exit {
     match error {
         FinishError::Ca { source, .. } => acme_exit(source),
         FinishError::Leaf(_) | FinishError::WrongCertificate { .. } => Exit::CaRefused,
-        FinishError::Key(_) | FinishError::KeyTask | FinishError::Csr(_) => Exit::Failed,
-        FinishError::Store(_) | FinishError::Renewal(_) | FinishError::State(_) | FinishError::KeyDamaged => {
-            Exit::State
-        }
+        FinishError::Material(MaterialError::GivenUp) => Exit::Configuration,
+        FinishError::Material(MaterialError::Store(_) | MaterialError::KeyDamaged) => Exit::State,
+        FinishError::Material(MaterialError::Key(_) | MaterialError::KeyTask) | FinishError::Csr(_) => Exit::Failed,
+        FinishError::Store(_) | FinishError::Renewal(_) | FinishError::State(_) => Exit::State,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `acmite issue`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Global;
 use super::challenges::ChallengeArgs;
+use super::csr;
 use super::exit::{Exit, Failure};
 use super::hook_args::HookArgs;
 use super::printer::Printer;
@@ -20,9 +22,9 @@ use super::registration::RegistrationArgs;
 use super::setup::{CaArgs, DnsArgs, Opened, absolute, moment, on_signals, open_state};
 use super::timings::Timings;
 use crate::acme::AcmeClient;
-use crate::flow::{self, Event, HookRound, IssueRequest, Issued, Standing};
+use crate::flow::{self, Event, HookRound, IssueRequest, Issued, KEY_OF_REQUEST, KeyChoice, Standing};
 use crate::name::CertName;
-use crate::pki::KeyType;
+use crate::pki::{CertificateRequest, KeyType};
 use crate::secure_file::{FileLock, LockError};
 use crate::store::StateDir;
 use crate::store::renewal::{ChallengeRecord, DnsRecord, FormatVersion, Renewal};
@@ -30,23 +32,25 @@ use crate::store::renewal::{ChallengeRecord, DnsRecord, FormatVersion, Renewal};
 /// Get a certificate, proving its names by DNS-01, HTTP-01 or TLS-ALPN-01.
 ///
 /// The certificate is stored as STATE-DIR/live/NAME/{cert,chain,fullchain,privkey}.pem.
+/// With --csr the request stands there as csr.pem in the key's place.
 ///
 /// Examples:
 ///   acmite issue -d example.com -d '*.example.com' --dns-plugin cloudflare --email me@example.com --agree-tos
 ///   acmite issue -d example.com --dns-plugin cloudflare:work --credentials /etc/acmite/cloudflare.toml --server letsencrypt-staging --email me@example.com --agree-tos
 ///   acmite issue -d example.com -d www.example.com --webroot /var/www/html --email me@example.com --agree-tos
 ///   acmite issue -d '*.example.com' -d 192.0.2.1 --dns-plugin cloudflare --standalone --email me@example.com --agree-tos
+///   acmite issue --csr /etc/ssl/www.csr --webroot /var/www/html --email me@example.com --agree-tos
 ///   acmite issue -d example.com -d example.org --dns-plugin rfc2136 --dns-plugin example.org=powerdns --email me@example.com --agree-tos
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
     /// A name of the certificate, `*.NAME` for all names one level below, or an IP address; may be repeated or separated
-    /// by commas
+    /// by commas; with --csr those of the request, or left out
     #[arg(
         short,
         long = "domain",
         value_name = "NAME",
-        required = true,
+        required_unless_present = "csr",
         value_delimiter = ',',
         help_heading = "Certificate"
     )]
@@ -66,6 +70,10 @@ pub(super) struct Args {
     dns: DnsArgs,
     #[command(flatten)]
     publishing: PublishArgs,
+    /// File of a certificate request of your own, PEM or DER: its key stays yours, and acmite never has it. The request is
+    /// kept, and handed in again at each renewal
+    #[arg(long, value_name = "FILE", help_heading = "Certificate", conflicts_with_all = ["key_type", "reuse_key"])]
+    csr: Option<PathBuf>,
     /// Type of the certificate's key: p256, p384, rsa2048, rsa3072 or rsa4096
     #[arg(long, value_name = "TYPE", default_value = "p256", help_heading = "Certificate")]
     key_type: KeyType,
@@ -165,12 +173,9 @@ fn stopped(failure: Failure, by_user: bool) -> Failure {
 
 /// The certificate's name, and how it is made, now and at each renewal.
 fn recipe(args: &Args) -> Result<(String, Renewal), Failure> {
-    let mut names: Vec<CertName> = Vec::new();
-    for name in &args.domains {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
+    let request =
+        args.csr.as_deref().map(csr::read).transpose().map_err(|why| Failure::new(Exit::Configuration, why))?;
+    let names = names(args, request.as_ref())?;
     let certificate = args.cert_name.clone().unwrap_or_else(|| names[0].base().to_string());
     let methods = args.challenges.methods(!args.providers.plugins.is_empty())?;
     let chosen = methods.check(&names)?;
@@ -187,20 +192,40 @@ fn recipe(args: &Args) -> Result<(String, Renewal), Failure> {
         tls_port: args.challenges.tls_port,
         dns: dns(args),
     };
+    let hooks = args.hooks.checked()?;
+    if request.is_some() {
+        csr::check_hooks(&hooks).map_err(|why| Failure::new(Exit::Usage, why))?;
+    }
     let renewal = Renewal {
         version: FormatVersion,
         names,
         server: args.ca.directory()?,
         account: args.registration.account.clone(),
         ca_bundle: args.ca.ca_bundle.as_deref().map(absolute),
-        key_type: args.key_type.to_string(),
+        key_type: request.as_ref().map_or_else(|| args.key_type.to_string(), |_| KEY_OF_REQUEST.to_owned()),
+        csr: request.map(|request| request.to_pem()),
         reuse_key: args.reuse_key,
         profile: args.profile.clone(),
         preferred_chain: args.preferred_chain.clone(),
         challenge,
-        hooks: args.hooks.checked()?,
+        hooks,
     };
     Ok((certificate, renewal))
+}
+
+/// Each name once; those of a request, which must be those that are given besides.
+fn names(args: &Args, request: Option<&CertificateRequest>) -> Result<Vec<CertName>, Failure> {
+    let mut names: Vec<CertName> = Vec::new();
+    for name in &args.domains {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    match request {
+        Some(request) if names.is_empty() => Ok(request.names().to_vec()),
+        Some(request) => csr::agree(&names, request).map_err(|why| Failure::new(Exit::Usage, why)),
+        None => Ok(names),
+    }
 }
 
 fn dns(args: &Args) -> DnsRecord {
@@ -218,12 +243,14 @@ fn dns(args: &Args) -> DnsRecord {
 
 fn shown(request: &IssueRequest, issued: &Issued) -> (String, serde_json::Value) {
     let Issued { live, leaf } = issued;
+    let key = live.join("privkey.pem");
+    let key = (!matches!(request.key, KeyChoice::Requested(_))).then_some(key);
     let not_after = leaf.not_after.format(&Rfc3339).unwrap_or_default();
     let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
     let text = format!(
         "certificate  {}\nkey          {}\nnames        {}\nissuer       {}\nvalid until  {not_after}",
         live.join("fullchain.pem").display(),
-        live.join("privkey.pem").display(),
+        key.as_ref().map_or_else(|| "that of the request".to_owned(), |key| key.display().to_string()),
         names.join(", "),
         leaf.issuer,
     );
@@ -233,7 +260,7 @@ fn shown(request: &IssueRequest, issued: &Issued) -> (String, serde_json::Value)
         "names": names,
         "live": live,
         "fullchain": live.join("fullchain.pem"),
-        "privkey": live.join("privkey.pem"),
+        "privkey": key,
         "issuer": leaf.issuer,
         "not_after": not_after,
     });

@@ -16,6 +16,8 @@ pub mod publishing;
 
 mod hook_args;
 
+mod csr;
+
 mod described;
 
 mod configured;

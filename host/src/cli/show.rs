@@ -9,6 +9,7 @@ use super::view::{self, moment};
 use super::{Global, Printer};
 use crate::flow::Standing;
 use crate::store::StateDir;
+use crate::store::certificate::CertificateStore;
 
 /// Show everything that is known of a certificate.
 ///
@@ -38,7 +39,7 @@ fn text(state: &StateDir, standing: &Standing, now: OffsetDateTime) -> String {
         lines.push(("serial", data_encoding::HEXLOWER.encode(&leaf.serial)));
         lines.push(("valid", format!("{} to {} ({days} days left)", moment(leaf.not_before), moment(leaf.not_after))));
         lines.push(("certificate", live.join("fullchain.pem").display().to_string()));
-        lines.push(("key", live.join("privkey.pem").display().to_string()));
+        lines.push(key(state, &standing.name));
     }
     if let Some(renewal) = &standing.renewal {
         lines.push(("server", renewal.server.to_string()));
@@ -54,6 +55,13 @@ fn text(state: &StateDir, standing: &Standing, now: OffsetDateTime) -> String {
     }
     lines.extend(coming(standing, now));
     lines.iter().map(|(what, value)| format!("{what:<14} {value}")).collect::<Vec<_>>().join("\n")
+}
+
+fn key(state: &StateDir, name: &str) -> (&'static str, String) {
+    match CertificateStore::new(state, name).request() {
+        Some(path) => ("key", format!("not here: that of the request {}", path.display())),
+        None => ("key", state.live(name).join("privkey.pem").display().to_string()),
+    }
 }
 
 fn coming(standing: &Standing, now: OffsetDateTime) -> Vec<(&'static str, String)> {
@@ -79,6 +87,7 @@ fn coming(standing: &Standing, now: OffsetDateTime) -> Vec<(&'static str, String
 fn json(state: &StateDir, standing: &Standing, now: OffsetDateTime) -> Value {
     let mut json = view::json(standing, now);
     json["live"] = json!(state.live(&standing.name));
+    json["csr"] = json!(CertificateStore::new(state, &standing.name).request());
     json["serial"] = json!(standing.leaf.as_ref().map(|leaf| data_encoding::HEXLOWER.encode(&leaf.serial)));
     json["renewal"] = json!(standing.renewal);
     json["state"] = json!(standing.state);

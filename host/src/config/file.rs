@@ -91,8 +91,12 @@ pub struct RawDefaults {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawCertificate {
-    /// Names, wildcards and IP addresses; as --domain.
+    /// Names, wildcards and IP addresses; as --domain. With csr they may be left out.
+    #[serde(default)]
     pub names: Vec<String>,
+    /// File of a certificate request of your own, PEM or DER, whose key acmite never has; as --csr. When the request in it
+    /// changes, the certificate is got anew.
+    pub csr: Option<PathBuf>,
     /// A name among the CAs of this file, or letsencrypt and the like.
     pub ca: Option<String>,
     /// How names are proven, the first that can prove a name: dns-01, dns-account-01, dns-persist-01, standalone,

@@ -306,8 +306,8 @@ mod tests {
     fn a_value_of_the_wrong_type_and_one_that_is_missing_are_told_with_their_place() {
         let error = refusal("[certificate.web]\nnames = [\"a.example\"]\nreuse_key = \"yes\"\n");
         assert!(error.contains(":3:13: certificate.web.reuse_key: invalid type"), "{error}");
-        let error = refusal("at_once = 3\n[certificate.web]\nkey_type = \"p256\"\n");
-        assert!(error.contains(":2:1: certificate.web: missing field `names`"), "{error}");
+        let error = refusal("at_once = 3\n[provider.own]\ndomains = []\n");
+        assert!(error.contains(":2:1: provider.own: missing field `plugin`"), "{error}");
         assert!(refusal("at_once = \n").contains(":1:11"), "{}", refusal("at_once = \n"));
     }
 

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-use crate::secure_file::{Owner, SecureReadError, SecureWriteError, read_private, write_whole_for};
+use crate::secure_file::{Owner, SecureReadError, SecureWriteError, write_whole_for};
+use crate::store::certificate::stored_key;
 
 /// Where certificate and key are put, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +60,13 @@ fn id_of(name: &str, database: &'static str) -> Result<u32, DeployError> {
 }
 
 impl Target {
-    /// Copies fullchain.pem and privkey.pem into the folder.
+    /// Copies fullchain.pem and privkey.pem into the folder; the key only where acmite has it.
     pub(super) fn copy(&self, live: &Path) -> Result<(), DeployError> {
-        let (chain, key) = pair(live)?;
+        let (chain, key) = parts(live)?;
         // The key first: a server that reloads in between fails on the pair instead of serving half of it for long.
-        self.write(&self.path.join("privkey.pem"), &key, self.mode)?;
+        if let Some(key) = key {
+            self.write(&self.path.join("privkey.pem"), &key, self.mode)?;
+        }
         self.write(&self.path.join("fullchain.pem"), &chain, self.mode | CHAIN_MODE)
     }
 
@@ -94,13 +97,20 @@ const CHAIN_MODE: u32 = 0o444;
 
 /// Chain and key of one version, though the link may be swapped meanwhile.
 pub(super) fn pair(live: &Path) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), DeployError> {
+    let (chain, key) = parts(live)?;
+    Ok((chain, key.ok_or(DeployError::KeyElsewhere)?))
+}
+
+type Parts = (Vec<u8>, Option<Zeroizing<Vec<u8>>>);
+
+fn parts(live: &Path) -> Result<Parts, DeployError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| DeployError::Unreadable { path, source }
     };
     let folder = fs::canonicalize(live).map_err(unreadable(live))?;
     let chain = folder.join("fullchain.pem");
-    Ok((fs::read(&chain).map_err(unreadable(&chain))?, read_private(&folder.join("privkey.pem"))?))
+    Ok((fs::read(&chain).map_err(unreadable(&chain))?, stored_key(&folder)?))
 }
 
 /// Why a certificate was not put in its place.
@@ -142,6 +152,9 @@ pub enum DeployError {
     /// The key, or a password, cannot be read.
     #[error("the certificate's key or the password cannot be read")]
     Key(#[from] SecureReadError),
+    /// The certificate was got with a request of the user's own.
+    #[error("the key is that of your own request, and is not here; `copy: FOLDER` puts the chain alone")]
+    KeyElsewhere,
     /// The copy cannot be written.
     #[error("the copy was not written")]
     Write(#[from] SecureWriteError),
@@ -184,6 +197,20 @@ mod tests {
         target.bundle(&live(&folder)).expect("written");
         assert_eq!(fs::read_to_string(&to).expect("there"), "key\nleaf\nchain\n");
         assert_eq!(mode(&to), 0o600);
+    }
+
+    #[test]
+    fn where_the_key_is_elsewhere_the_chain_is_copied_alone_and_no_bundle_is_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = StateDir::open(&folder.path().join("state")).expect("opened");
+        let live = CertificateStore::new(&state, "a").store_requested("leaf", "chain", "request").expect("stored");
+        let to = folder.path().join("site");
+        fs::create_dir(&to).expect("made");
+        let target: Target = to.display().to_string().parse().expect("a target");
+        target.copy(&live).expect("copied");
+        assert_eq!(fs::read_to_string(to.join("fullchain.pem")).expect("there"), "leaf\nchain\n");
+        assert!(!to.join("privkey.pem").exists());
+        assert!(matches!(target.bundle(&live), Err(DeployError::KeyElsewhere)));
     }
 
     #[test]

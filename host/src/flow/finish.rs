@@ -6,16 +6,16 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use super::event::Event;
 use super::hooks;
+use super::material::{Material, MaterialError};
 use super::request::{IssueRequest, Keep};
 use super::session::Session;
 use crate::acme::{AccountHandle, AcmeError, CertificateChain, Order, OrderStatus};
 use crate::name::CertName;
-use crate::pki::{self, CertificateKey, CertificateKeyError, CsrError, KeyType, Leaf, LeafError};
-use crate::store::certificate::{CertificateStore, StoreError, key_id};
+use crate::pki::{self, CsrError, Leaf, LeafError};
+use crate::store::certificate::{CertificateStore, StoreError};
 use crate::store::renewal::{Renewal, RenewalError, RenewalStore};
 use crate::store::renewal_state::{OpenOrder, RenewalState, RenewalStateError};
 
@@ -35,16 +35,16 @@ pub(super) async fn finish(
     order: &Order,
     request: &IssueRequest,
 ) -> Result<Issued, FinishError> {
-    let key_pem = key(session, request).await?;
+    let material = Material::fresh(session, request).await?;
     if let Keep::Live(_) = request.keep {
         let store = CertificateStore::new(session.state, &request.certificate);
-        let key = store.save_pending_key(&key_pem)?;
+        let key = material.keep(&store)?;
         let mut state = RenewalState::load(session.state, &request.certificate);
         state.order = Some(open_order(order, request, key.clone()));
         state.save(session.state, &request.certificate)?;
         store.discard_other_pending_keys(&key)?;
     }
-    obtain(session, account, order, request, &key_pem).await
+    obtain(session, account, order, request, &material).await
 }
 
 /// Takes up an order that was handed in by an earlier run, if there is one for just this and the CA still knows it.
@@ -60,9 +60,7 @@ pub(super) async fn resume(
     let Some(open) = state.order.filter(wanted) else {
         return Ok(None);
     };
-    let store = CertificateStore::new(session.state, &request.certificate);
-    let Some(key_pem) = store.pending_key(&open.key)? else { return Ok(None) };
-    let key_pem = pem_text(&key_pem)?;
+    let Some(material) = Material::begun(session, request, &open.key)? else { return Ok(None) };
     let order = match account.order(&open.url).await {
         Ok(order) if !matches!(order.status, OrderStatus::Pending | OrderStatus::Invalid) => order,
         Ok(_) => return forget(session, request).map(|()| None),
@@ -70,7 +68,7 @@ pub(super) async fn resume(
         Err(error) => return Err(ca("show the order that was begun")(error)),
     };
     session.tell(Event::Resuming { url: order.url.clone() });
-    obtain(session, account, &order, request, &key_pem).await.map(Some)
+    obtain(session, account, &order, request, &material).await.map(Some)
 }
 
 fn open_order(order: &Order, request: &IssueRequest, key: String) -> OpenOrder {
@@ -78,7 +76,7 @@ fn open_order(order: &Order, request: &IssueRequest, key: String) -> OpenOrder {
         url: order.url.clone(),
         server: request.server.to_string(),
         names: request.names.iter().map(ToString::to_string).collect(),
-        key_type: request.key_type.to_string(),
+        key_type: request.key.to_string(),
         profile: request.order.profile.clone(),
         key,
         since: OffsetDateTime::now_utc(),
@@ -89,7 +87,7 @@ fn is_wanted(open: &OpenOrder, request: &IssueRequest, now: OffsetDateTime) -> b
     let wanted = OpenOrder {
         server: request.server.to_string(),
         names: request.names.iter().map(ToString::to_string).collect(),
-        key_type: request.key_type.to_string(),
+        key_type: request.key.to_string(),
         profile: request.order.profile.clone(),
         ..open.clone()
     };
@@ -104,11 +102,10 @@ async fn obtain(
     account: &AccountHandle,
     order: &Order,
     request: &IssueRequest,
-    key_pem: &str,
+    material: &Material,
 ) -> Result<Issued, FinishError> {
-    session.tell(Event::Finalizing { key_type: request.key_type.to_string() });
-    let key = CertificateKey::from_pem(key_pem)?;
-    let csr = pki::csr_der(&key, &request.names)?;
+    session.tell(Event::Finalizing { key_type: request.key.to_string() });
+    let csr = material.csr(request)?;
     let order = match account.finalize(order, &csr, Instant::now() + FINALIZE_TIME).await {
         Err(error) if is_final(&error) => {
             forget(session, request)?;
@@ -118,7 +115,7 @@ async fn obtain(
     };
     let downloaded = account.certificate(&order, request.preferred_chain.as_deref()).await;
     let chain = downloaded.map_err(ca("hand out the certificate"))?;
-    let leaf = match checked(&chain, &key, &request.names) {
+    let leaf = match checked(&chain, material, &request.names) {
         Ok(leaf) => leaf,
         Err(wrong) => {
             // Asking for it again would give the same.
@@ -127,7 +124,7 @@ async fn obtain(
         }
     };
     let live = match &request.keep {
-        Keep::Live(renewal) => store(session, request, renewal, &chain, key_pem)?,
+        Keep::Live(renewal) => store(session, request, renewal, &chain, material)?,
         Keep::Nothing => session.state.live(&request.certificate),
     };
     if let Keep::Live(_) = request.keep {
@@ -143,7 +140,7 @@ fn store(
     request: &IssueRequest,
     renewal: &Renewal,
     chain: &CertificateChain,
-    key_pem: &str,
+    material: &Material,
 ) -> Result<PathBuf, FinishError> {
     let name = &request.certificate;
     let mut state = RenewalState::load(session.state, name);
@@ -152,7 +149,7 @@ fn store(
     state.save(session.state, name)?;
     RenewalStore::new(session.state, name).save(renewal)?;
     let (leaf_pem, chain_pem) = split(&chain.pem);
-    let live = CertificateStore::new(session.state, name).store(leaf_pem, chain_pem, key_pem)?;
+    let live = material.store(&CertificateStore::new(session.state, name), leaf_pem, chain_pem)?;
     let now = Some(OffsetDateTime::now_utc());
     let owed_hooks = state.owed_hooks;
     let state = RenewalState { last_attempt: now, last_success: now, owed_hooks, ..RenewalState::default() };
@@ -180,43 +177,15 @@ fn is_final(error: &AcmeError) -> bool {
 
 const TOO_MANY_REQUESTS: u16 = 429;
 
-async fn key(session: &Session<'_>, request: &IssueRequest) -> Result<Zeroizing<String>, FinishError> {
-    let current = match request.reuse_key {
-        true => CertificateStore::new(session.state, &request.certificate).current()?,
-        false => None,
-    };
-    let compromised = RenewalState::load(session.state, &request.certificate).compromised_key;
-    match current {
-        Some(stored) if Some(key_id(&stored.key_pem)) == compromised => {
-            let message = "the certificate's key was given up as compromised; the new one is for a new key".to_owned();
-            session.tell(Event::Warning { message });
-            Ok(new_key(request.key_type).await?.to_pem())
-        }
-        Some(stored) => pem_text(&stored.key_pem),
-        None => Ok(new_key(request.key_type).await?.to_pem()),
-    }
-}
-
-async fn new_key(kind: KeyType) -> Result<CertificateKey, FinishError> {
-    // RSA takes up to seconds.
-    let made = tokio::task::spawn_blocking(move || CertificateKey::generate(kind)).await;
-    Ok(made.map_err(|_| FinishError::KeyTask)??)
-}
-
-fn pem_text(bytes: &[u8]) -> Result<Zeroizing<String>, FinishError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| FinishError::KeyDamaged)?;
-    Ok(Zeroizing::new(text.to_owned()))
-}
-
 /// The leaf, if the CA sent what was ordered.
-fn checked(chain: &CertificateChain, key: &CertificateKey, names: &[CertName]) -> Result<Leaf, FinishError> {
+fn checked(chain: &CertificateChain, material: &Material, names: &[CertName]) -> Result<Leaf, FinishError> {
     let leaf = Leaf::from_der(&chain.der[0])?;
     let mut ordered: Vec<String> = names.iter().map(ToString::to_string).collect();
     let mut certified: Vec<String> = leaf.names.iter().map(|name| name.to_lowercase()).collect();
     ordered.sort();
     certified.sort();
     let wrong = |why| Err(FinishError::WrongCertificate { why });
-    if !leaf.matches(key) {
+    if !material.is_of(&leaf) {
         return wrong("it is for another key");
     }
     if ordered != certified {
@@ -253,12 +222,9 @@ pub enum FinishError {
         /// What it said.
         source: Box<AcmeError>,
     },
-    /// The certificate's key was not made.
+    /// There is no key or request to hand in.
     #[error(transparent)]
-    Key(#[from] CertificateKeyError),
-    /// The thread that makes the key died.
-    #[error("the certificate's key could not be made; try again")]
-    KeyTask,
+    Material(#[from] MaterialError),
     /// The request was not made.
     #[error(transparent)]
     Csr(#[from] CsrError),
@@ -280,9 +246,6 @@ pub enum FinishError {
     /// How it stands could not be kept.
     #[error(transparent)]
     State(#[from] RenewalStateError),
-    /// A key on disk is no text.
-    #[error("the certificate's key on disk is damaged; restore it from a copy, or issue without --reuse-key")]
-    KeyDamaged,
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::deployers::{DeployError, Target};
 use super::pkcs12::KeystoreTarget;
+use crate::store::certificate::CertificateStore;
 use crate::store::renewal::Hooks;
 use crate::store::{HookKind, StateDir};
 
@@ -38,8 +39,10 @@ impl HookContext {
             ("ACMITE_NAMES", domains.clone()),
             ("ACMITE_LIVE", folder.clone()),
             ("ACMITE_FULLCHAIN", live.join("fullchain.pem").display().to_string()),
-            ("ACMITE_PRIVKEY", live.join("privkey.pem").display().to_string()),
         ];
+        if CertificateStore::new(state, name).request().is_none() {
+            variables.push(("ACMITE_PRIVKEY", live.join("privkey.pem").display().to_string()));
+        }
         if kind == HookKind::Deploy {
             variables.extend([("RENEWED_DOMAINS", domains), ("RENEWED_LINEAGE", folder)]);
         }
@@ -84,6 +87,14 @@ fn is_hook(path: &Path) -> bool {
 /// Whether an entry can be understood.
 pub fn check(entry: &str) -> Result<(), HookError> {
     Action::parse(entry).map(|_| ())
+}
+
+/// Refuses an entry that works with the certificate's key, for one whose key is elsewhere.
+pub fn check_without_key(entry: &str) -> Result<(), HookError> {
+    match Action::parse(entry)? {
+        Action::Bundle(_) | Action::Keystore(_) => Err(DeployError::KeyElsewhere.into()),
+        Action::Command(_) | Action::Copy(_) => Ok(()),
+    }
 }
 
 /// Runs an entry, and gives what it printed.

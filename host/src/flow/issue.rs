@@ -4,6 +4,7 @@ use super::account::{AccountSetup, AccountUseError, is_unknown_account, open_acc
 use super::dns01::Dns01Error;
 use super::event::Event;
 use super::finish::{self, FinishError, Issued};
+use super::material;
 use super::proof::AnswerError;
 use super::prove::{ProofError, prove};
 use super::publish::ZoneFault;
@@ -20,6 +21,7 @@ pub async fn issue(
     request: &IssueRequest,
 ) -> Result<Issued, IssueError> {
     let account = stoppable(session, NOTHING, open_account(session, client, setup, &request.server)).await?;
+    material::check(session, request).map_err(FinishError::from)?;
     if let Some(issued) = stoppable(session, AN_ORDER, finish::resume(session, &account, request)).await? {
         return Ok(issued);
     }

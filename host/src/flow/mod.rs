@@ -50,6 +50,8 @@ pub mod account;
 
 pub mod request;
 
+mod material;
+
 pub mod finish;
 
 pub mod issue;
@@ -82,6 +84,7 @@ pub use finish::{FinishError, Issued};
 pub use http01::Http01Error;
 pub use issue::{IssueError, issue};
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
+pub use material::MaterialError;
 pub use method::{Method, MethodError, Methods};
 pub use on_behalf::{AwaitFor, OnBehalfError, publish_for, withdraw_for};
 pub use plan::{Change, Plan, Step, Wanted};
@@ -89,7 +92,7 @@ pub use proof::{AnswerError, ChoiceError};
 pub use prove::{ProofError, ProofOptions};
 pub use publish::{Dns01Options, PlanError, ZoneFailure, ZoneFault};
 pub use renew::{RenewReport, renew};
-pub use request::{IssueRequest, Keep};
+pub use request::{IssueRequest, KEY_OF_REQUEST, Keep, KeyChoice};
 pub use revoke::{Reason, RevokeError, Signatory, revoke};
 pub use round::HookRound;
 pub use run::{Choice, ProviderMaker, RenewOptions, RenewRun, sweep};

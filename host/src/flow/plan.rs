@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::account::AccountSetup;
 use super::standing::{Standing, StandingError};
+use crate::digest::sha256_hex;
 use crate::name::CertName;
 use crate::store::StateDir;
 use crate::store::renewal::{ChallengeRecord, DnsRecord, Renewal};
@@ -101,10 +102,16 @@ pub(super) fn step(standing: &Standing, wanted: &Renewal) -> Step {
 fn of_certificate(is: &Renewal, wanted: &Renewal) -> Vec<Change> {
     let mut changes = Vec::new();
     changes.extend(change("server", &is.server, &wanted.server));
+    changes.extend(change("csr", &request_id(&is.csr), &request_id(&wanted.csr)));
     changes.extend(change("key_type", &is.key_type, &wanted.key_type));
     changes.extend(change("profile", &shown(&is.profile), &shown(&wanted.profile)));
     changes.extend(change("preferred_chain", &shown(&is.preferred_chain), &shown(&wanted.preferred_chain)));
     changes
+}
+
+/// What tells one request from another in a line.
+fn request_id(pem: &Option<String>) -> String {
+    pem.as_ref().map(|pem| format!("sha256:{}", &sha256_hex(pem.as_bytes())[..16])).unwrap_or_default()
 }
 
 /// Changes that matter at the next renewal.
@@ -114,6 +121,7 @@ fn of_renewals(is: &Renewal, wanted: &Renewal) -> Vec<Change> {
         version: _,
         names: _,
         server: _,
+        csr: _,
         key_type: _,
         profile: _,
         preferred_chain: _,
@@ -219,6 +227,7 @@ mod tests {
             server: Url::parse("https://ca.example/dir").expect("a URL"),
             account: None,
             ca_bundle: None,
+            csr: None,
             key_type: "p256".to_owned(),
             reuse_key: false,
             profile: None,
@@ -255,7 +264,8 @@ mod tests {
     #[test]
     fn what_the_certificate_shows_needs_a_new_one() {
         let there = standing(&["a.example"]);
-        let changes: [(&str, Change); 4] = [
+        let changes: [(&str, Change); 5] = [
+            ("csr", |renewal| renewal.csr = Some("another".to_owned())),
             ("server", |renewal| renewal.server = Url::parse("https://other.example/dir").expect("a URL")),
             ("key_type", |renewal| renewal.key_type = "p384".to_owned()),
             ("profile", |renewal| renewal.profile = Some("shortlived".to_owned())),

@@ -10,7 +10,7 @@ use super::publish::Dns01Options;
 use crate::acme::OrderOptions;
 use crate::dns::PropagationOptions;
 use crate::name::CertName;
-use crate::pki::KeyType;
+use crate::pki::{CertificateRequest, KeyType};
 use crate::store::StateDir;
 use crate::store::renewal::{ChallengeRecord, Renewal, RenewalError, RenewalStore};
 
@@ -23,10 +23,8 @@ pub struct IssueRequest {
     pub names: Vec<CertName>,
     /// What it is kept as.
     pub certificate: String,
-    /// The type of its key.
-    pub key_type: KeyType,
-    /// Whether it is for the key of the live one.
-    pub reuse_key: bool,
+    /// Whose key it is for.
+    pub key: KeyChoice,
     /// Profile, end of validity and what it replaces.
     pub order: OrderOptions,
     /// Common name of an issuer in the chain to take, where the CA offers several.
@@ -36,6 +34,32 @@ pub struct IssueRequest {
     /// What becomes of the certificate.
     pub keep: Keep,
 }
+
+/// Whose key a certificate is for.
+#[derive(Clone, Debug)]
+pub enum KeyChoice {
+    /// One that acmite makes.
+    Own {
+        /// Its type.
+        kind: KeyType,
+        /// Whether it is that of the live certificate.
+        reuse: bool,
+    },
+    /// One that acmite never has; the request is handed in as it is.
+    Requested(Box<CertificateRequest>),
+}
+
+impl std::fmt::Display for KeyChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Own { kind, .. } => kind.fmt(f),
+            Self::Requested(_) => f.write_str(KEY_OF_REQUEST),
+        }
+    }
+}
+
+/// What stands for the type of a key that is that of a request.
+pub const KEY_OF_REQUEST: &str = "csr";
 
 /// What becomes of a certificate.
 #[derive(Clone, Debug)]
@@ -50,20 +74,34 @@ impl IssueRequest {
     /// The certificate called `certificate`, made as `renewal` says.
     pub fn new(state: &StateDir, certificate: &str, renewal: Renewal) -> Result<Self, RenewalError> {
         let store = RenewalStore::new(state, certificate);
-        let key_type = renewal.key_type.parse().map_err(|why| store.refused("key_type", why))?;
+        let key = key(&renewal, &store)?;
         let proof = proof(&renewal.challenge, &store)?;
         Ok(Self {
             server: renewal.server.clone(),
             names: renewal.names.clone(),
             certificate: certificate.to_owned(),
-            key_type,
-            reuse_key: renewal.reuse_key,
+            key,
             order: OrderOptions { profile: renewal.profile.clone(), ..OrderOptions::default() },
             preferred_chain: renewal.preferred_chain.clone(),
             proof,
             keep: Keep::Live(Box::new(renewal)),
         })
     }
+}
+
+fn key(renewal: &Renewal, store: &RenewalStore) -> Result<KeyChoice, RenewalError> {
+    let Some(pem) = &renewal.csr else {
+        let kind = renewal.key_type.parse().map_err(|why| store.refused("key_type", why))?;
+        return Ok(KeyChoice::Own { kind, reuse: renewal.reuse_key });
+    };
+    let request = CertificateRequest::read(pem.as_bytes()).map_err(|why| store.refused("csr", why))?;
+    let mut unnamed = request.names().iter().filter(|name| !renewal.names.contains(name));
+    if unnamed.next().is_some() || renewal.names.len() != request.names().len() {
+        return Err(
+            store.refused("names", "they are not those of csr; get the certificate once more by `acmite issue --csr`")
+        );
+    }
+    Ok(KeyChoice::Requested(Box::new(request)))
 }
 
 fn proof(record: &ChallengeRecord, store: &RenewalStore) -> Result<ProofOptions, RenewalError> {

@@ -59,17 +59,17 @@ pub async fn revoke(
     let server = server.or(standing.renewal.as_ref().map(|renewal| &renewal.server));
     let server = server.ok_or_else(|| RevokeError::NotRemembered { name: name.to_owned() })?;
     let ca_bundle = ca_bundle.or_else(|| standing.renewal.as_ref().and_then(|renewal| renewal.ca_bundle.clone()));
+    let key = (signatory == Signatory::CertificateKey).then(|| certificate_key(state, name)).transpose()?;
     let client = Clients::default().connect(server, ca_bundle.as_deref()).await?;
-    if reason == Some(KEY_COMPROMISE) || signatory == Signatory::CertificateKey {
-        distrust_key(state, name)?;
+    if reason == Some(KEY_COMPROMISE) || key.is_some() {
+        distrust_key(state, name, &leaf)?;
     }
     let reason = reason.map(|reason| reason.0);
-    match signatory {
-        Signatory::CertificateKey => {
-            let key = certificate_key(state, name)?;
+    match key {
+        Some(key) => {
             client.revoke_with_key(&key, &leaf.der, reason).await.map_err(|error| RevokeError::Ca(Box::new(error)))?;
         }
-        Signatory::Account => {
+        None => {
             let named = standing.renewal.as_ref().and_then(|renewal| renewal.account.as_deref());
             let account =
                 existing_account(&client, &AccountStore::new(state, server, named)).await.map_err(no_account)?;
@@ -83,10 +83,11 @@ const KEY_COMPROMISE: Reason = Reason(1);
 
 /// Kept before the CA is told: no later certificate may be for this key, whatever the CA answers. A revocation that the
 /// key itself signed shows that someone else may sign with it, and CAs may block the key for it.
-fn distrust_key(state: &StateDir, name: &str) -> Result<(), RevokeError> {
+/// Of a key that is elsewhere the public half is remembered.
+fn distrust_key(state: &StateDir, name: &str, leaf: &Leaf) -> Result<(), RevokeError> {
     let Some(stored) = CertificateStore::new(state, name).current()? else { return Ok(()) };
     let mut kept = RenewalState::load(state, name);
-    kept.compromised_key = Some(key_id(&stored.key_pem));
+    kept.compromised_key = Some(stored.key_pem.map_or_else(|| key_id(leaf.public_key_info()), |pem| key_id(&pem)));
     Ok(kept.save(state, name)?)
 }
 
@@ -100,7 +101,8 @@ fn no_account(error: AccountUseError) -> RevokeError {
 fn certificate_key(state: &StateDir, name: &str) -> Result<AccountKey, RevokeError> {
     let stored = CertificateStore::new(state, name).current()?;
     let stored = stored.ok_or_else(|| RevokeError::NotThere { name: name.to_owned() })?;
-    let pem = std::str::from_utf8(&stored.key_pem).map_err(|_| KeyError::NotPem)?;
+    let pem = stored.key_pem.ok_or_else(|| RevokeError::KeyElsewhere { name: name.to_owned() })?;
+    let pem = std::str::from_utf8(&pem).map_err(|_| KeyError::NotPem)?;
     Ok(AccountKey::from_pem(pem)?)
 }
 
@@ -117,6 +119,12 @@ pub enum RevokeError {
     #[error("there is no certificate {name:?}; `acmite list` shows those there are")]
     NotThere {
         /// Its name.
+        name: String,
+    },
+    /// The key is that of a request of the user's own.
+    #[error("the key of {name} is that of your own request, and is not here; leave --with-certificate-key out")]
+    KeyElsewhere {
+        /// The certificate's name.
         name: String,
     },
     /// Which CA it came from is not known.

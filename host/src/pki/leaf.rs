@@ -55,7 +55,17 @@ impl Leaf {
 
     /// Whether the certificate is for `key`.
     pub fn matches(&self, key: &CertificateKey) -> bool {
-        self.public_key_info == key.public_key_info()
+        self.is_for(&key.public_key_info())
+    }
+
+    /// Whether it is for the key with this SubjectPublicKeyInfo, DER.
+    pub fn is_for(&self, public_key_info: &[u8]) -> bool {
+        self.public_key_info == public_key_info
+    }
+
+    /// Its key as SubjectPublicKeyInfo, DER.
+    pub fn public_key_info(&self) -> &[u8] {
+        &self.public_key_info
     }
 }
 

@@ -16,7 +16,7 @@ use crate::secure_file::{
 };
 
 /// Where one certificate is kept: `archive/NAME/N/{cert,chain,fullchain,privkey}.pem`, and `live/NAME`, a link to the
-/// newest `N`.
+/// newest `N`. Where the key is the user's own, the request that it signed stands in its place: `csr.pem`.
 #[derive(Clone, Debug)]
 pub struct CertificateStore {
     state: StateDir,
@@ -62,17 +62,32 @@ impl CertificateStore {
 
     /// Keeps a certificate with its chain and key, all PEM, and makes it the live one by one rename. Gives `live/NAME`.
     pub fn store(&self, leaf_pem: &str, chain_pem: &str, key_pem: &str) -> Result<PathBuf, StoreError> {
+        let live = self.store_with((KEY, key_pem, 0o600), leaf_pem, chain_pem)?;
+        remove_durably_if_there(&self.pending_path(&key_id(key_pem.as_bytes())))?;
+        Ok(live)
+    }
+
+    /// The same for a key that is elsewhere: with the request that it signed.
+    pub fn store_requested(&self, leaf_pem: &str, chain_pem: &str, csr_pem: &str) -> Result<PathBuf, StoreError> {
+        self.store_with((REQUEST, csr_pem, 0o644), leaf_pem, chain_pem)
+    }
+
+    fn store_with(
+        &self,
+        (file, text, mode): (&str, &str, u32),
+        leaf_pem: &str,
+        chain_pem: &str,
+    ) -> Result<PathBuf, StoreError> {
         let _lock = self.lock()?;
         let folder = self.next_version()?;
         let leaf = with_newline(leaf_pem);
         let chain = with_newline(chain_pem);
-        write_whole(&folder.join("privkey.pem"), key_pem.as_bytes(), 0o600)?;
+        write_whole(&folder.join(file), text.as_bytes(), mode)?;
         write_whole(&folder.join("cert.pem"), leaf.as_bytes(), 0o644)?;
         write_whole(&folder.join("chain.pem"), chain.as_bytes(), 0o644)?;
         write_whole(&folder.join("fullchain.pem"), format!("{leaf}{chain}").as_bytes(), 0o644)?;
         sync_dir(&self.state.archive(&self.name))?;
         self.point_live_to(&folder)?;
-        remove_durably_if_there(&self.pending_path(&key_id(key_pem.as_bytes())))?;
         Ok(self.state.live(&self.name))
     }
 
@@ -134,8 +149,14 @@ impl CertificateStore {
             let path = folder.join(file);
             fs::read_to_string(&path).map_err(|source| StoreError::Unreadable { path, source })
         };
-        let key = read_private(&folder.join("privkey.pem"))?;
-        Ok(Some(StoredCertificate { leaf_pem: text("cert.pem")?, chain_pem: text("chain.pem")?, key_pem: key }))
+        let key_pem = stored_key(&folder)?;
+        Ok(Some(StoredCertificate { leaf_pem: text("cert.pem")?, chain_pem: text("chain.pem")?, key_pem }))
+    }
+
+    /// The request that the live certificate was got with, if its key is elsewhere.
+    pub fn request(&self) -> Option<PathBuf> {
+        let path = self.state.live(&self.name).join(REQUEST);
+        path.exists().then_some(path)
     }
 
     /// Where the live link leads; `None` where there is no certificate.
@@ -174,7 +195,16 @@ impl CertificateStore {
     }
 }
 
-const FILES: [&str; 4] = ["privkey.pem", "cert.pem", "chain.pem", "fullchain.pem"];
+const KEY: &str = "privkey.pem";
+const REQUEST: &str = "csr.pem";
+/// Of a version with its key; one without is never whole before it is live.
+const FILES: [&str; 4] = [KEY, "cert.pem", "chain.pem", "fullchain.pem"];
+
+/// The private key in a folder like `live/NAME`, PEM; `None` if it is elsewhere, and its request stands there instead.
+pub fn stored_key(folder: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, SecureReadError> {
+    let path = folder.join(KEY);
+    if !path.exists() && folder.join(REQUEST).exists() { Ok(None) } else { read_private(&path).map(Some) }
+}
 
 /// Of the version in a folder.
 fn number(folder: &Path) -> Option<u64> {
@@ -234,8 +264,8 @@ pub struct StoredCertificate {
     pub leaf_pem: String,
     /// What leads from it to a root, without the root.
     pub chain_pem: String,
-    /// Its private key, PEM.
-    pub key_pem: Zeroizing<Vec<u8>>,
+    /// Its private key, PEM; `None` if it is elsewhere.
+    pub key_pem: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl std::fmt::Debug for StoredCertificate {
@@ -309,7 +339,8 @@ mod tests {
         for n in ["1", "2"] {
             store.store(n, "chain", n).expect("stored");
             let current = store.current().expect("readable").expect("there");
-            assert_eq!((current.leaf_pem.trim(), current.key_pem.as_slice()), (n, n.as_bytes()));
+            let key = current.key_pem.expect("a key");
+            assert_eq!((current.leaf_pem.trim(), key.as_slice()), (n, n.as_bytes()));
         }
         assert_eq!(fs::read_to_string(state.root().join("archive/example.com/1/cert.pem")).expect("there"), "1\n");
     }
@@ -325,8 +356,23 @@ mod tests {
             }
         });
         let current = CertificateStore::new(&state, "example.com").current().expect("readable").expect("there");
-        assert_eq!(current.leaf_pem.trim().as_bytes(), current.key_pem.as_slice());
+        assert_eq!(current.leaf_pem.trim().as_bytes(), current.key_pem.expect("a key").as_slice());
         assert!(state.root().join("archive/example.com/8/cert.pem").exists());
+    }
+
+    #[test]
+    fn where_the_key_is_elsewhere_its_request_stands_in_its_place_and_a_key_that_is_lost_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = state(&folder);
+        let store = CertificateStore::new(&state, "example.com");
+        let live = store.store_requested("leaf", "chain", "request").expect("stored");
+        assert!(!live.join("privkey.pem").exists());
+        assert!(store.current().expect("readable").expect("there").key_pem.is_none());
+        assert_eq!(fs::read_to_string(store.request().expect("a request")).expect("readable"), "request");
+        store.store("leaf", "chain", "key").expect("stored");
+        assert_eq!(store.request(), None);
+        fs::remove_file(live.join("privkey.pem")).expect("removed");
+        assert!(matches!(store.current(), Err(StoreError::Key(_))));
     }
 
     #[test]

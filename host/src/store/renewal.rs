@@ -32,7 +32,10 @@ pub struct Renewal {
     /// PEM file of roots trusted besides the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<PathBuf>,
-    /// Type of the certificate's key, `p256`.
+    /// The request that each certificate is got with, PEM; `None` where acmite makes key and request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csr: Option<String>,
+    /// Type of the certificate's key, `p256`; `csr` where it is that of the request.
     pub key_type: String,
     /// Whether the next certificate is for the same key.
     #[serde(default)]
@@ -304,6 +307,7 @@ mod tests {
             server: Url::parse("https://ca.example/dir").expect("a URL"),
             account: None,
             ca_bundle: Some("/etc/ca.pem".into()),
+            csr: None,
             key_type: "p256".to_owned(),
             reuse_key: false,
             profile: None,

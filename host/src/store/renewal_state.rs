@@ -40,7 +40,7 @@ pub struct RenewalState {
     /// Deploy hooks that failed and are owed to the live certificate.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub owed_hooks: Vec<String>,
-    /// Id of a key that was given up, and that no other certificate may be for.
+    /// Id of a key, or where that is elsewhere of its public half, that was given up, and that no other certificate may be for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compromised_key: Option<String>,
     /// When there is something to decide; spares reading the certificate until then.

@@ -26,6 +26,7 @@ impl Wishes {
             server,
             account: None,
             ca_bundle: self.ca_bundle.clone(),
+            csr: None,
             key_type: "p256".to_owned(),
             reuse_key: false,
             profile: None,
