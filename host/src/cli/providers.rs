@@ -1,33 +1,36 @@
 //! From what the user wrote after `--dns-plugin` to a provider that can be called.
 
+mod open_error;
+
+mod rule;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::setup::absolute;
-use crate::causes::chain;
-use crate::config::credentials::{CredentialSources, CredentialsError, resolve};
+use crate::config::credentials::{CredentialSources, resolve};
 use crate::flow::{Instance, ProviderMaker, ProviderSource, SourceError};
 use crate::name::DnsName;
 use crate::plugin::bundled;
 use crate::plugin::cache::CompiledCache;
 use crate::plugin::compile::Compiler;
 use crate::plugin::engine::new_engine;
-use crate::plugin::loader::{LoadError, Loaded, Loader};
+use crate::plugin::loader::{Loaded, Loader};
 use crate::plugin::overrides::OriginOverrides;
-use crate::plugin::provider::{Provider, ProviderError};
-use crate::plugin::reserved::ReservedError;
+use crate::plugin::provider::Provider;
 use crate::plugin::supply::Supply;
 use crate::store::StateDir;
 use crate::store::journal::{Entry, PluginRef};
 use crate::store::plugin_pins::{PinError, PluginPins};
 use crate::store::renewal::DnsRecord;
+
+pub use open_error::OpenError;
+pub use rule::{Rule, Spec};
 
 /// Which provider publishes the records, and with which credential.
 #[derive(Args, Clone, Debug, Default)]
@@ -40,83 +43,6 @@ pub struct ProviderArgs {
     /// File of the provider's settings and secrets: TOML, certbot's INI or lego's variables; must be the owner's alone
     #[arg(long, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
-}
-
-/// A provider for a zone and what is below it, or for every other zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    zone: Option<DnsName>,
-    spec: Spec,
-}
-
-impl FromStr for Rule {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((zone, spec)) if !zone.contains('/') => {
-                let zone = DnsName::parse(zone).map_err(|error| error.to_string())?;
-                Ok(Self { zone: Some(zone), spec: spec.parse()? })
-            }
-            _ => Ok(Self { zone: None, spec: text.parse()? }),
-        }
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.zone {
-            Some(zone) => write!(f, "{zone}={}", self.spec),
-            None => self.spec.fmt(f),
-        }
-    }
-}
-
-/// A provider as a user names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Spec {
-    /// An installed or bundled one, with the instance whose credentials are meant.
-    Id {
-        /// Its id.
-        id: String,
-        /// `work` in `cloudflare:work`.
-        instance: Option<String>,
-    },
-    /// A component's file.
-    File(PathBuf),
-}
-
-impl FromStr for Spec {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let extension = Path::new(text).extension();
-        if text.contains('/') || extension.is_some_and(|extension| extension == "wasm") {
-            return Ok(Self::File(absolute(Path::new(text))));
-        }
-        let (id, instance) = match text.split_once(':') {
-            Some((id, instance)) => (id, Some(instance)),
-            None => (text, None),
-        };
-        let plain = |part: &str| {
-            let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-            part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()) && part.chars().all(inner)
-        };
-        if !plain(id) || !instance.is_none_or(plain) {
-            return Err("give a plugin's id (lower case), id:instance, or the path of a .wasm file".into());
-        }
-        Ok(Self::Id { id: id.to_owned(), instance: instance.map(str::to_owned) })
-    }
-}
-
-impl fmt::Display for Spec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Id { id, instance: None } => f.write_str(id),
-            Self::Id { id, instance: Some(instance) } => write!(f, "{id}:{instance}"),
-            Self::File(path) => path.display().fmt(f),
-        }
-    }
 }
 
 /// Where tests lead origins; [`MOCKS`] is for them and for the lab only.
@@ -322,92 +248,9 @@ pub enum Place {
     Installed,
 }
 
-/// Why a provider cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// No provider of this name.
-    #[error(
-        "there is no plugin {id:?}; `acmite plugin list` shows those there are, and a path may be given too{}",
-        nearest(id)
-    )]
-    Unknown {
-        /// As it was named.
-        id: String,
-    },
-    /// The installed ones cannot be used.
-    #[error("{}", chain(source))]
-    Pin {
-        /// Why not.
-        source: PinError,
-    },
-    /// No provider was named for this zone.
-    #[error("no provider was named for {zone}; give --dns-plugin, or --dns-plugin {zone}=PLUGIN")]
-    NoRule {
-        /// The zone's apex.
-        zone: DnsName,
-    },
-    /// The component cannot run.
-    #[error("could not load the plugin {plugin}: {}", chain(source))]
-    NotLoaded {
-        /// As it was named.
-        plugin: String,
-        /// Why not.
-        source: LoadError,
-    },
-    /// It claims what belongs to a bundled provider.
-    #[error("will not run the plugin {plugin}: {source}")]
-    Reserved {
-        /// As it was named.
-        plugin: String,
-        /// What it claims.
-        source: ReservedError,
-    },
-    /// It has no usable credential or settings.
-    #[error("could not use the credentials for {plugin}: {}", chain(source.as_ref()))]
-    Credentials {
-        /// As it was named.
-        plugin: String,
-        /// Why not.
-        source: Box<CredentialsError>,
-    },
-    /// Its settings make no sense.
-    #[error("could not use the plugin {plugin}: {}", chain(source))]
-    Unusable {
-        /// As it was named.
-        plugin: String,
-        /// Why not.
-        source: ProviderError,
-    },
-}
-
-fn nearest(id: &str) -> String {
-    let begins_alike = |known: &&str| known.starts_with(id) || id.starts_with(known);
-    let known: Vec<&str> = bundled::BUNDLED.iter().map(|(known, _)| *known).filter(begins_alike).collect();
-    if known.is_empty() { String::new() } else { format!("; did you mean {}?", known.join(" or ")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_plugin_is_named_by_id_instance_or_path() {
-        let id = |id: &str, instance: Option<&str>| Spec::Id { id: id.into(), instance: instance.map(str::to_owned) };
-        assert_eq!("cloudflare".parse(), Ok(id("cloudflare", None)));
-        assert_eq!("cloudflare:work".parse(), Ok(id("cloudflare", Some("work"))));
-        assert_eq!("/a/b.wasm".parse(), Ok(Spec::File("/a/b.wasm".into())));
-        assert!(matches!("b.wasm".parse(), Ok(Spec::File(path)) if path.is_absolute()));
-        for text in ["", "Cloudflare", "a:b:c", "..", "a b"] {
-            assert!(text.parse::<Spec>().is_err(), "{text:?} was taken");
-        }
-    }
-
-    #[test]
-    fn a_rule_is_written_as_it_is_read() {
-        for text in ["cloudflare", "example.com=cloudflare:work", "example.org=/a/b.wasm"] {
-            assert_eq!(text.parse::<Rule>().map(|rule| rule.to_string()), Ok(text.to_owned()));
-        }
-    }
 
     #[test]
     fn the_longest_zone_wins_and_a_rule_without_one_is_for_the_rest() {
