@@ -69,7 +69,7 @@ impl Given {
         let text: Vec<String> =
             origins.split(',').map(|origin| format!("{id}.{origin}={}", self.api.base_url())).collect();
         let overrides = OriginOverrides::parse(&text.join(",")).expect("mocks");
-        let provider = Provider::new(loaded, found.settings, found.secrets, &[], &overrides).expect("a provider");
+        let provider = Provider::new(loaded, found.settings, found.secrets, None, &overrides).expect("a provider");
         Ok(provider.with_supply(found.supplier.map(|supplier| supplier as Arc<dyn Supply>)))
     }
 
