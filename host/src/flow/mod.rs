@@ -52,6 +52,8 @@ pub mod request;
 
 pub mod finish;
 
+pub mod keep;
+
 pub mod issue;
 
 mod run;
@@ -78,9 +80,10 @@ pub use clients::{Clients, ConnectError};
 pub use dns_persist01::{PersistError, PersistProofError, PersistRecord, PersistRequest, persist};
 pub use dns01::Dns01Error;
 pub use event::Event;
-pub use finish::{FinishError, Issued};
+pub use finish::FinishError;
 pub use http01::Http01Error;
 pub use issue::{IssueError, issue};
+pub use keep::Issued;
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
 pub use method::{Method, MethodError, Methods};
 pub use on_behalf::{AwaitFor, OnBehalfError, publish_for, withdraw_for};
