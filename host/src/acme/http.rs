@@ -14,6 +14,7 @@ use time::format_description::well_known::Rfc2822;
 use tokio::time::Instant;
 
 use super::jws::{KeyError, Signer};
+use super::pauses::Pauses;
 use super::problem::{Problem, ProblemKind};
 use crate::backoff::Backoff;
 use crate::tls;
@@ -73,6 +74,7 @@ impl Reply {
 pub(super) struct Http {
     client: reqwest::Client,
     nonces: Mutex<Vec<String>>,
+    pauses: Pauses,
     sent: AtomicU64,
 }
 
@@ -86,7 +88,7 @@ impl Http {
             .tls_backend_preconfigured(tls)
             .build()
             .map_err(|source| AcmeError::NoClient { source })?;
-        Ok(Self { client, nonces: Mutex::default(), sent: AtomicU64::new(0) })
+        Ok(Self { client, nonces: Mutex::default(), pauses: Pauses::default(), sent: AtomicU64::new(0) })
     }
 
     /// An unsigned GET, for the directory and renewal information.
@@ -98,6 +100,7 @@ impl Http {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
         let mut before = None;
         loop {
+            self.pauses.wait(url, deadline).await;
             let failed = match self.send(method.clone(), url, None, deadline).await {
                 Ok((status, reply)) if status.is_success() => return Ok(reply),
                 Ok((status, reply)) => refused(status, &reply),
@@ -120,6 +123,7 @@ impl Http {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, deadline);
         let (mut bad_nonces, mut before) = (0, None);
         loop {
+            self.pauses.wait(url, deadline).await;
             let failed = match self.post_once(new_nonce, signer, url, payload, deadline).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
@@ -192,6 +196,11 @@ impl Http {
         })?;
         tracing::debug!(request, %method, url, status = status.as_u16(), ?took, "ACME request");
         let reply = Reply { url: url.to_owned(), headers, body };
+        if is_limit(status)
+            && let Some(period) = retry_after(&reply.headers)
+        {
+            self.pauses.note(url, period);
+        }
         if method != Method::HEAD
             && let Some(nonce) = header_text(&reply.headers, REPLAY_NONCE)
         {
@@ -235,6 +244,11 @@ async fn retry_or(
         return Err(failed);
     }
     Ok(failed)
+}
+
+/// RFC 8555 section 6.6 and RFC 9110 section 15.6.4.
+fn is_limit(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn refused(status: StatusCode, reply: &Reply) -> AcmeError {

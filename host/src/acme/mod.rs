@@ -9,6 +9,8 @@ pub mod jws;
 
 pub mod jwk;
 
+mod pauses;
+
 pub mod http;
 
 pub mod directory;

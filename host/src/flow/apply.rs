@@ -99,7 +99,7 @@ async fn issue_all(run: &RenewRun<'_>, wanted: &[&Wanted], report: &mut ApplyRep
             (wanted.name.clone(), names_of(&wanted.renewal), outcome)
         }
     };
-    let (outcomes, failed_post_hooks) = side_by_side(run, &round, wanted.iter().map(one).collect()).await;
+    let (outcomes, failed_post_hooks) = side_by_side(run, &round, wanted.iter().map(one)).await;
     report.failed_post_hooks = failed_post_hooks;
     report.outcomes.extend(outcomes.into_iter().map(|(name, outcome)| (name, Applied::Attempted(outcome))));
 }

@@ -201,10 +201,11 @@ impl Attempt<'_> {
 pub(super) type Ended = (String, Vec<String>, Outcome);
 
 /// Makes attempts side by side, then runs the post hooks of the round; gives the outcomes and how many of these failed.
+/// An attempt is taken from the iterator when it begins: among thousands the later ones take no memory until then.
 pub(super) async fn side_by_side(
     run: &RenewRun<'_>,
     round: &HookRound<'_>,
-    attempts: Vec<impl Future<Output = Ended>>,
+    attempts: impl Iterator<Item = impl Future<Output = Ended>>,
 ) -> (Vec<(String, Outcome)>, usize) {
     let done: Vec<Ended> = stream::iter(attempts).buffer_unordered(run.options.at_once).collect().await;
     let domains = |wanted: fn(&Outcome) -> bool| -> Vec<String> {

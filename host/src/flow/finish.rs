@@ -1,14 +1,11 @@
-//! From a proven order to a stored certificate; also from one that an earlier run handed in and did not see the end of.
+//! From a proven order to a certificate; also from one that an earlier run handed in and did not see the end of.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
 use super::event::Event;
-use super::hooks;
 use super::material::{Material, MaterialError};
 use super::request::{IssueRequest, Keep};
 use super::session::Session;
@@ -16,25 +13,26 @@ use crate::acme::{AccountHandle, AcmeError, CertificateChain, Order, OrderStatus
 use crate::name::CertName;
 use crate::pki::{self, CsrError, Leaf, LeafError};
 use crate::store::certificate::{CertificateStore, StoreError};
-use crate::store::renewal::{Renewal, RenewalError, RenewalStore};
+use crate::store::renewal::RenewalError;
 use crate::store::renewal_state::{OpenOrder, RenewalState, RenewalStateError};
 
-/// A certificate that the CA handed out.
-#[derive(Clone, Debug)]
-pub struct Issued {
-    /// `live/NAME`; where it was a trial, what is live there is another one.
-    pub live: PathBuf,
+/// What the CA handed out for an order, checked.
+pub(super) struct Obtained {
+    /// The certificate and those above it.
+    pub(super) chain_pem: String,
     /// The certificate.
-    pub leaf: Leaf,
+    pub(super) leaf: Leaf,
+    /// What it was asked for with.
+    pub(super) material: Material,
 }
 
-/// Hands in a CSR for an order that is proven, and stores what the CA makes of it.
+/// Hands in a CSR for an order that is proven, and fetches what the CA makes of it.
 pub(super) async fn finish(
     session: &Session<'_>,
     account: &AccountHandle,
     order: &Order,
     request: &IssueRequest,
-) -> Result<Issued, FinishError> {
+) -> Result<Obtained, FinishError> {
     let material = Material::fresh(session, request).await?;
     if let Keep::Live(_) = request.keep {
         let store = CertificateStore::new(session.state, &request.certificate);
@@ -44,7 +42,7 @@ pub(super) async fn finish(
         state.save(session.state, &request.certificate)?;
         store.discard_other_pending_keys(&key)?;
     }
-    obtain(session, account, order, request, &material).await
+    obtain(session, account, order, request, material).await
 }
 
 /// Takes up an order that was handed in by an earlier run, if there is one for just this and the CA still knows it.
@@ -52,7 +50,7 @@ pub(super) async fn resume(
     session: &Session<'_>,
     account: &AccountHandle,
     request: &IssueRequest,
-) -> Result<Option<Issued>, FinishError> {
+) -> Result<Option<Obtained>, FinishError> {
     let state = RenewalState::load(session.state, &request.certificate);
     let compromised = state.compromised_key;
     let usable = |open: &OpenOrder| Some(&open.key) != compromised.as_ref();
@@ -68,7 +66,7 @@ pub(super) async fn resume(
         Err(error) => return Err(ca("show the order that was begun")(error)),
     };
     session.tell(Event::Resuming { url: order.url.clone() });
-    obtain(session, account, &order, request, &material).await.map(Some)
+    obtain(session, account, &order, request, material).await.map(Some)
 }
 
 fn open_order(order: &Order, request: &IssueRequest, key: String) -> OpenOrder {
@@ -102,8 +100,8 @@ async fn obtain(
     account: &AccountHandle,
     order: &Order,
     request: &IssueRequest,
-    material: &Material,
-) -> Result<Issued, FinishError> {
+    material: Material,
+) -> Result<Obtained, FinishError> {
     session.tell(Event::Finalizing { key_type: request.key.to_string() });
     let csr = material.csr(request)?;
     let order = match account.finalize(order, &csr, Instant::now() + FINALIZE_TIME).await {
@@ -115,7 +113,7 @@ async fn obtain(
     };
     let downloaded = account.certificate(&order, request.preferred_chain.as_deref()).await;
     let chain = downloaded.map_err(ca("hand out the certificate"))?;
-    let leaf = match checked(&chain, material, &request.names) {
+    let leaf = match checked(&chain, &material, &request.names) {
         Ok(leaf) => leaf,
         Err(wrong) => {
             // Asking for it again would give the same.
@@ -123,38 +121,7 @@ async fn obtain(
             return Err(wrong);
         }
     };
-    let live = match &request.keep {
-        Keep::Live(renewal) => store(session, request, renewal, &chain, material)?,
-        Keep::Nothing => session.state.live(&request.certificate),
-    };
-    if let Keep::Live(_) = request.keep {
-        let not_after = leaf.not_after.format(&Rfc3339).unwrap_or_default();
-        session.tell(Event::Stored { path: live.clone(), not_after });
-    }
-    Ok(Issued { live, leaf })
-}
-
-/// What is owed to the new certificate is written down before it is live, so that a crash in between loses no hook.
-fn store(
-    session: &Session<'_>,
-    request: &IssueRequest,
-    renewal: &Renewal,
-    chain: &CertificateChain,
-    material: &Material,
-) -> Result<PathBuf, FinishError> {
-    let name = &request.certificate;
-    let mut state = RenewalState::load(session.state, name);
-    state.owed_hooks = hooks::deploy_hooks(session.state, &renewal.hooks);
-    state.quiet = None;
-    state.save(session.state, name)?;
-    RenewalStore::new(session.state, name).save(renewal)?;
-    let (leaf_pem, chain_pem) = split(&chain.pem);
-    let live = material.store(&CertificateStore::new(session.state, name), leaf_pem, chain_pem)?;
-    let now = Some(OffsetDateTime::now_utc());
-    let owed_hooks = state.owed_hooks;
-    let state = RenewalState { last_attempt: now, last_success: now, owed_hooks, ..RenewalState::default() };
-    state.save(session.state, name)?;
-    Ok(live)
+    Ok(Obtained { chain_pem: chain.pem, leaf, material })
 }
 
 /// The CA will not come back to this order, so that its key is of no use either.
@@ -197,13 +164,6 @@ fn checked(chain: &CertificateChain, material: &Material, names: &[CertName]) ->
     Ok(leaf)
 }
 
-/// The first certificate of a PEM text, and the others.
-fn split(pem: &str) -> (&str, &str) {
-    let end = pem.find(PEM_END).map_or(pem.len(), |at| at + PEM_END.len());
-    pem.split_at(end)
-}
-
-const PEM_END: &str = "-----END CERTIFICATE-----";
 /// From the CSR to the certificate.
 const FINALIZE_TIME: Duration = Duration::from_secs(300);
 
@@ -246,17 +206,4 @@ pub enum FinishError {
     /// How it stands could not be kept.
     #[error(transparent)]
     State(#[from] RenewalStateError),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_chain_is_cut_after_its_first_certificate() {
-        let one = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
-        let two = "\n-----BEGIN CERTIFICATE-----\nBB==\n-----END CERTIFICATE-----\n";
-        assert_eq!(split(&format!("{one}{two}")), (one, two));
-        assert_eq!(split(one), (one, ""));
-    }
 }

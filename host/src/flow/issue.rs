@@ -3,7 +3,8 @@
 use super::account::{AccountSetup, AccountUseError, is_unknown_account, open_account, register_again};
 use super::dns01::Dns01Error;
 use super::event::Event;
-use super::finish::{self, FinishError, Issued};
+use super::finish::{self, FinishError};
+use super::keep::{Issued, keep};
 use super::material;
 use super::proof::AnswerError;
 use super::prove::{ProofError, prove};
@@ -22,11 +23,15 @@ pub async fn issue(
 ) -> Result<Issued, IssueError> {
     let account = stoppable(session, NOTHING, open_account(session, client, setup, &request.server)).await?;
     material::check(session, request).map_err(FinishError::from)?;
-    if let Some(issued) = stoppable(session, AN_ORDER, finish::resume(session, &account, request)).await? {
-        return Ok(issued);
-    }
-    let (account, order) = proven_order(session, client, setup, request, account).await?;
-    stoppable(session, AN_ORDER, finish::finish(session, &account, &order, request)).await
+    let resumed = stoppable(session, AN_ORDER, finish::resume(session, &account, request)).await?;
+    let obtained = match resumed {
+        Some(obtained) => obtained,
+        None => {
+            let (account, order) = proven_order(session, client, setup, request, account).await?;
+            stoppable(session, AN_ORDER, finish::finish(session, &account, &order, request)).await?
+        }
+    };
+    Ok(keep(session, request, obtained).await?)
 }
 
 /// Work that may be dropped wherever it waits for the CA, as it may be killed there; says what that leaves.

@@ -54,6 +54,8 @@ mod material;
 
 pub mod finish;
 
+pub mod keep;
+
 pub mod issue;
 
 mod run;
@@ -80,9 +82,10 @@ pub use clients::{Clients, ConnectError};
 pub use dns_persist01::{PersistError, PersistProofError, PersistRecord, PersistRequest, persist};
 pub use dns01::Dns01Error;
 pub use event::Event;
-pub use finish::{FinishError, Issued};
+pub use finish::FinishError;
 pub use http01::Http01Error;
 pub use issue::{IssueError, issue};
+pub use keep::Issued;
 pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
 pub use material::MaterialError;
 pub use method::{Method, MethodError, Methods};

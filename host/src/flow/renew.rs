@@ -138,7 +138,7 @@ async fn renew_due(run: &RenewRun<'_>, clients: &Clients, due: Vec<(Box<Standing
         let names = standing.renewal.as_ref().map(names_of).unwrap_or_default();
         async move { (one.name.clone(), names, one.renew().await) }
     };
-    let (outcomes, failed_post_hooks) = side_by_side(run, &round, due.into_iter().map(one).collect()).await;
+    let (outcomes, failed_post_hooks) = side_by_side(run, &round, due.into_iter().map(one)).await;
     report.failed_post_hooks = failed_post_hooks;
     report.outcomes.extend(outcomes);
 }

@@ -29,6 +29,14 @@ pub fn write_whole_for(path: &Path, bytes: &[u8], mode: u32, owner: Owner) -> Re
     sync_dir(folder_of(path))
 }
 
+/// As [`write_whole`] for several files of one folder, each given by name, bytes and mode; the folder is waited for once.
+pub fn write_whole_files(folder: &Path, files: &[(&str, &[u8], u32)]) -> Result<(), SecureWriteError> {
+    for (name, bytes, mode) in files {
+        replace(&folder.join(name), bytes, *mode, Owner::default(), Durability::OnDisk)?;
+    }
+    sync_dir(folder)
+}
+
 /// As [`write_whole`] for readers, but without waiting for the disk: after a power cut the file may be empty.
 pub fn write_whole_soon(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SecureWriteError> {
     replace(path, bytes, mode, Owner::default(), Durability::Soon)

@@ -12,7 +12,7 @@ use super::layout::StateDir;
 use crate::digest::sha256_hex;
 use crate::secure_file::{
     FileLock, LockError, SecureReadError, SecureWriteError, create_private_dir, read_private, remove_durably, sync_dir,
-    write_whole,
+    write_whole, write_whole_files,
 };
 
 /// Where one certificate is kept: `archive/NAME/N/{cert,chain,fullchain,privkey}.pem`, and `live/NAME`, a link to the
@@ -82,10 +82,14 @@ impl CertificateStore {
         let folder = self.next_version()?;
         let leaf = with_newline(leaf_pem);
         let chain = with_newline(chain_pem);
-        write_whole(&folder.join(file), text.as_bytes(), mode)?;
-        write_whole(&folder.join("cert.pem"), leaf.as_bytes(), 0o644)?;
-        write_whole(&folder.join("chain.pem"), chain.as_bytes(), 0o644)?;
-        write_whole(&folder.join("fullchain.pem"), format!("{leaf}{chain}").as_bytes(), 0o644)?;
+        let fullchain = format!("{leaf}{chain}");
+        let files = [
+            (file, text.as_bytes(), mode),
+            ("cert.pem", leaf.as_bytes(), 0o644),
+            ("chain.pem", chain.as_bytes(), 0o644),
+            ("fullchain.pem", fullchain.as_bytes(), 0o644),
+        ];
+        write_whole_files(&folder, &files)?;
         sync_dir(&self.state.archive(&self.name))?;
         self.point_live_to(&folder)?;
         Ok(self.state.live(&self.name))

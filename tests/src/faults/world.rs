@@ -114,6 +114,22 @@ impl World {
             .args(["--credentials".as_ref(), self.path("powerdns.toml").as_os_str()])
     }
 
+    /// Writes an acmite.toml with `certificates`.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn describe(&self, certificates: &str) -> PathBuf {
+        let (directory, resolver) = (self.lab.ca.directory_url(), self.resolver());
+        let text = format!(
+            "[ca.lab]\ndirectory = \"{directory}\"\nca_bundle = \"tls-root.pem\"\nagree_tos = true\n\
+             [provider.own]\nplugin = \"powerdns\"\ncredentials = \"powerdns.toml\"\n\
+             [defaults]\nca = \"lab\"\n[defaults.dns]\nresolvers = [\"{resolver}\"]\n{certificates}"
+        );
+        let path = self.path("acmite.toml");
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+
     fn tls_root(&self) -> PathBuf {
         self.path("tls-root.pem")
     }

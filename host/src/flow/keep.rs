@@ -1,0 +1,93 @@
+//! From a certificate that the CA handed out to one that is live; nobody stops half-way.
+
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::event::Event;
+use super::finish::{FinishError, Obtained};
+use super::hooks;
+use super::material::Material;
+use super::request::{IssueRequest, Keep};
+use super::session::Session;
+use crate::pki::Leaf;
+use crate::store::StateDir;
+use crate::store::certificate::CertificateStore;
+use crate::store::renewal::{Renewal, RenewalStore};
+use crate::store::renewal_state::RenewalState;
+
+/// A certificate that the CA handed out.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// `live/NAME`; where it was a trial, what is live there is another one.
+    pub live: PathBuf,
+    /// The certificate.
+    pub leaf: Leaf,
+}
+
+/// Stores what the request is to keep.
+pub(super) async fn keep(
+    session: &Session<'_>,
+    request: &IssueRequest,
+    obtained: Obtained,
+) -> Result<Issued, FinishError> {
+    let Obtained { chain_pem, leaf, material } = obtained;
+    let name = request.certificate.clone();
+    let Keep::Live(renewal) = &request.keep else {
+        return Ok(Issued { live: session.state.live(&name), leaf });
+    };
+    let (state, renewal) = (session.state.clone(), renewal.clone());
+    // The disk is waited for a dozen times: certificates that are got beside this one go on meanwhile.
+    let storing = move || store(&state, &name, &renewal, &chain_pem, &material);
+    let live = match tokio::task::spawn_blocking(storing).await {
+        Ok(stored) => stored?,
+        Err(died) => std::panic::resume_unwind(died.into_panic()),
+    };
+    let not_after = leaf.not_after.format(&Rfc3339).unwrap_or_default();
+    session.tell(Event::Stored { path: live.clone(), not_after });
+    Ok(Issued { live, leaf })
+}
+
+/// What is owed to the new certificate is written down before it is live, so that a crash in between loses no hook.
+fn store(
+    state_dir: &StateDir,
+    name: &str,
+    renewal: &Renewal,
+    chain_pem: &str,
+    material: &Material,
+) -> Result<PathBuf, FinishError> {
+    let mut state = RenewalState::load(state_dir, name);
+    state.owed_hooks = hooks::deploy_hooks(state_dir, &renewal.hooks);
+    state.quiet = None;
+    state.save(state_dir, name)?;
+    RenewalStore::new(state_dir, name).save(renewal)?;
+    let (leaf_pem, rest_pem) = split(chain_pem);
+    let live = material.store(&CertificateStore::new(state_dir, name), leaf_pem, rest_pem)?;
+    let now = Some(OffsetDateTime::now_utc());
+    let owed_hooks = state.owed_hooks;
+    let state = RenewalState { last_attempt: now, last_success: now, owed_hooks, ..RenewalState::default() };
+    state.save(state_dir, name)?;
+    Ok(live)
+}
+
+/// The first certificate of a PEM text, and the others.
+fn split(pem: &str) -> (&str, &str) {
+    let end = pem.find(PEM_END).map_or(pem.len(), |at| at + PEM_END.len());
+    pem.split_at(end)
+}
+
+const PEM_END: &str = "-----END CERTIFICATE-----";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_is_cut_after_its_first_certificate() {
+        let one = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
+        let two = "\n-----BEGIN CERTIFICATE-----\nBB==\n-----END CERTIFICATE-----\n";
+        assert_eq!(split(&format!("{one}{two}")), (one, two));
+        assert_eq!(split(one), (one, ""));
+    }
+}
