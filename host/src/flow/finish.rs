@@ -118,7 +118,7 @@ async fn obtain(
     };
     let downloaded = account.certificate(&order, request.preferred_chain.as_deref()).await;
     let chain = downloaded.map_err(ca("hand out the certificate"))?;
-    let leaf = match checked(&chain, &key, &request.names) {
+    let leaf = match checked(&chain, &key, &request.names, &clocks(account)) {
         Ok(leaf) => leaf,
         Err(wrong) => {
             // Asking for it again would give the same.
@@ -208,8 +208,19 @@ fn pem_text(bytes: &[u8]) -> Result<Zeroizing<String>, FinishError> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
+/// The time here, and as the CA has it: what is wrong by one of them may be the clock's fault.
+fn clocks(account: &AccountHandle) -> [OffsetDateTime; 2] {
+    let now = OffsetDateTime::now_utc();
+    [now, now.saturating_add(account.clock_ahead().unwrap_or_default())]
+}
+
 /// The leaf, if the CA sent what was ordered.
-fn checked(chain: &CertificateChain, key: &CertificateKey, names: &[CertName]) -> Result<Leaf, FinishError> {
+fn checked(
+    chain: &CertificateChain,
+    key: &CertificateKey,
+    names: &[CertName],
+    clocks: &[OffsetDateTime],
+) -> Result<Leaf, FinishError> {
     let leaf = Leaf::from_der(&chain.der[0])?;
     let mut ordered: Vec<String> = names.iter().map(ToString::to_string).collect();
     let mut certified: Vec<String> = leaf.names.iter().map(|name| name.to_lowercase()).collect();
@@ -221,6 +232,12 @@ fn checked(chain: &CertificateChain, key: &CertificateKey, names: &[CertName]) -
     }
     if ordered != certified {
         return wrong("its names are not those ordered");
+    }
+    if clocks.iter().all(|now| leaf.not_after <= *now) {
+        return wrong("it has expired already");
+    }
+    if clocks.iter().all(|now| leaf.not_before > now.saturating_add(CLOCK_SKEW)) {
+        return wrong("it is not valid yet");
     }
     if !pki::is_chain(&chain.der) {
         return wrong("its chain is not in order");
@@ -235,6 +252,8 @@ fn split(pem: &str) -> (&str, &str) {
 }
 
 const PEM_END: &str = "-----END CERTIFICATE-----";
+/// More than clocks that are both kept are apart.
+const CLOCK_SKEW: time::Duration = time::Duration::days(1);
 /// From the CSR to the certificate.
 const FINALIZE_TIME: Duration = Duration::from_secs(300);
 

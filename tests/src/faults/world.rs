@@ -96,9 +96,18 @@ impl World {
         self.issue_any(state).names(["other.example.test"])
     }
 
+    /// `acmite persist`.
+    pub fn persist(&self, state: &Path) -> Acmite {
+        self.at_the_ca("persist", state).names([ZONE])
+    }
+
     fn issue_any(&self, state: &Path) -> Acmite {
+        self.at_the_ca("issue", state)
+    }
+
+    fn at_the_ca(&self, command: &str, state: &Path) -> Acmite {
         let bundle = self.path("tls-root.pem");
-        Acmite::new("issue", state)
+        Acmite::new(command, state)
             .args(["--server", &self.lab.ca.directory_url(), "--dns-resolver", &self.resolver()])
             .args(["--email", "me@example.test", "--agree-tos", "--dns-plugin", "powerdns"])
             .args(["--ca-bundle".as_ref(), bundle.as_os_str()])
