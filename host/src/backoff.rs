@@ -32,7 +32,7 @@ impl Backoff {
         }
         let pause = self.next.max(at_least);
         self.next = (self.next + self.next / 2).min(self.cap);
-        Some((now + pause).min(self.deadline))
+        Some(now.checked_add(pause).map_or(self.deadline, |then| then.min(self.deadline)))
     }
 
     /// When the waiting ends.
@@ -57,6 +57,13 @@ mod tests {
             now = next;
         }
         assert_eq!(checks, [2, 5, 9, 10]);
+    }
+
+    #[test]
+    fn a_pause_beyond_all_clocks_ends_at_the_deadline() {
+        let start = Instant::now();
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(4), start + Duration::from_secs(60));
+        assert_eq!(backoff.next_check(start, Duration::MAX), Some(start + Duration::from_secs(60)));
     }
 
     #[test]

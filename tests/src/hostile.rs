@@ -1,5 +1,7 @@
 //! A provider that attacks, and all that its tests look at: what the peer saw, what was logged, how much memory it took.
 
+pub mod bench;
+pub mod ca;
 mod captured;
 mod figures;
 mod peer;

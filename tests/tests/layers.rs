@@ -103,3 +103,39 @@ fn a_breach_is_seen() {
     assert!(breach(&table, &["plugin", "http"], "plugin::guard::Guard").is_none());
     assert!(breach(&table, &["plugin", "http"], "name::DnsName").is_none());
 }
+
+/// Files of the host that, outside of their tests, hold this text; from `host/src`.
+fn files_with(folder: &Path, text: &str, found: &mut Vec<String>) {
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            files_with(&path, text, found);
+        } else if std::fs::read_to_string(&path).unwrap().split("#[cfg(test)]").next().unwrap().contains(text) {
+            found.push(path.to_string_lossy().rsplit_once("host/src/").unwrap().1.to_owned());
+        }
+    }
+    found.sort();
+}
+
+/// A doctor looks at whatever certificate is shown to it; nobody else may, and nobody else can reach what lets it.
+#[test]
+fn certificates_are_checked_everywhere_but_on_the_doctors_visit() {
+    const VISIT: &str = "flow/doctor/visit.rs";
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src");
+    let with = |text: &str| {
+        let mut found = Vec::new();
+        files_with(&source, text, &mut found);
+        found
+    };
+    for text in ["impl ServerCertVerifier for", "danger_accept_invalid", "ServerCertVerified::assertion"] {
+        assert_eq!(with(text), [VISIT], "{text}");
+    }
+    // The resolver's is the system's own verifier.
+    assert_eq!(with(".dangerous()"), ["dns/resolver.rs", VISIT]);
+    assert_eq!(with("with_custom_certificate_verifier(Arc::new("), ["dns/resolver.rs", VISIT]);
+    assert_eq!(with("rustls_platform_verifier::Verifier::new_with_extra_roots"), ["dns/resolver.rs"]);
+    assert_eq!(with("visit::"), ["flow/doctor/port.rs"]);
+    let visit = std::fs::read_to_string(source.join(VISIT)).unwrap();
+    let public = visit.lines().filter(|line| line.trim_start().starts_with("pub"));
+    let names = public.map(|line| line.split('(').nth(1).unwrap().split("fn ").nth(1).unwrap_or(line).to_owned());
+    assert_eq!(names.collect::<Vec<_>>(), ["addresses", "fetch", "shake_hands"], "none of them hands out a client");
+}

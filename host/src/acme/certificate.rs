@@ -6,11 +6,12 @@ use rustls_pki_types::pem::PemObject as _;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::http::{AcmeError, Reply};
+use super::pem;
 
 /// A chain, leaf first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateChain {
-    /// The PEM text as the CA sent it.
+    /// PEM, written anew: whatever else the CA's text may hold is in none of the files that come of it.
     pub pem: String,
     /// The same certificates, DER, leaf first.
     pub der: Vec<Vec<u8>>,
@@ -19,14 +20,14 @@ pub struct CertificateChain {
 impl CertificateChain {
     pub(super) fn from_reply(reply: &Reply) -> Result<Self, AcmeError> {
         let malformed = |what| AcmeError::Malformed { url: reply.url.clone(), what };
-        let pem = String::from_utf8(reply.body.to_vec()).map_err(|_| malformed("the chain is no text"))?;
-        let der: Vec<Vec<u8>> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        let der: Vec<Vec<u8>> = CertificateDer::pem_slice_iter(&reply.body)
             .map(|found| found.map(|cert| cert.to_vec()))
             .collect::<Result<_, _>>()
             .map_err(|_| malformed("the chain is no PEM"))?;
         if der.is_empty() {
             return Err(malformed("the chain is empty"));
         }
+        let pem = der.iter().map(|der| pem::block("CERTIFICATE", der)).collect();
         Ok(Self { pem, der })
     }
 

@@ -60,12 +60,15 @@ impl TryFrom<String> for Token {
     fn try_from(text: String) -> Result<Self, TokenError> {
         let in_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if text.is_empty() || text.len() > MAX_TOKEN_BYTES || !text.bytes().all(in_alphabet) {
+            let text = text.chars().take(SHOWN_TOKEN_CHARS).collect();
             return Err(TokenError { text });
         }
         Ok(Self(text))
     }
 }
 
+/// More would fill a terminal.
+const SHOWN_TOKEN_CHARS: usize = 64;
 /// The longest file name Linux takes.
 const MAX_TOKEN_BYTES: usize = 255;
 
@@ -73,7 +76,7 @@ const MAX_TOKEN_BYTES: usize = 255;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the CA sent the token {text:?}, which is not base64url; nothing was made of it, report it to the CA")]
 pub struct TokenError {
-    /// As it was sent.
+    /// As it was sent, or its begin.
     pub text: String,
 }
 

@@ -34,7 +34,7 @@ pub struct AcmeClient {
 impl AcmeClient {
     /// Reads the directory.
     pub async fn connect(directory_url: &Url, options: HttpOptions) -> Result<Self, AcmeError> {
-        let http = Http::new(&options)?;
+        let http = Http::new(directory_url, &options)?;
         let reply = http.fetch(directory_url.as_str(), Instant::now() + DIRECTORY_PERIOD).await?;
         let ahead = reply.date().map(|date| date - OffsetDateTime::now_utc());
         Ok(Self { http: Arc::new(http), directory: Arc::new(reply.json()?), ahead })
@@ -102,6 +102,17 @@ impl AccountHandle {
         &self.url
     }
 
+    /// Whether the account's URL is at the host of the CA's directory.
+    pub fn is_at_home(&self) -> bool {
+        let of_account = Url::parse(&self.url);
+        of_account.is_ok_and(|url| url.host() == self.client.http.directory().host())
+    }
+
+    /// By how much the CA's clock is ahead of this machine's, as it told with its directory.
+    pub fn clock_ahead(&self) -> Option<time::Duration> {
+        self.client.ahead
+    }
+
     /// The account as the CA knows it.
     pub async fn account(&self) -> Result<Account, AcmeError> {
         Ok(Account { url: self.url.clone(), ..self.post(&self.url, None, soon()).await?.json()? })
@@ -142,7 +153,9 @@ impl AccountHandle {
         let payload = options.payload(names);
         // An order that nobody finalizes costs nothing and expires.
         let reply = again(|| self.post(&self.client.directory.new_order, Some(&payload), soon())).await?;
-        Ok(Order { url: reply.location()?, ..reply.json()? })
+        let order = Order { url: reply.location()?, ..reply.json()? };
+        order.check(names).map_err(|what| AcmeError::Malformed { url: order.url.clone(), what })?;
+        Ok(order)
     }
 
     /// Reads an order again.

@@ -5,19 +5,22 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use tokio::time::Instant;
+use url::Url;
 
 use super::jws::{KeyError, Signer};
 use super::pauses::Pauses;
+use super::place::{self, PlaceError};
 use super::problem::{Problem, ProblemKind};
 use crate::backoff::Backoff;
 use crate::tls;
+use crate::words::one_line;
 
 /// How the CA is reached.
 #[derive(Clone, Debug)]
@@ -50,7 +53,7 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, AcmeError> {
-        serde_json::from_slice(&self.body).map_err(|source| AcmeError::NotJson { url: self.url.clone(), source })
+        read(&self.body).map_err(|source| AcmeError::NotJson { url: self.url.clone(), source })
     }
 
     pub(super) fn location(&self) -> Result<String, AcmeError> {
@@ -69,17 +72,34 @@ impl Reply {
     }
 }
 
+/// An object whose texts are all of one line, those that an error cites too.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_value(in_lines(serde_json::from_slice(body)?))
+}
+
+fn in_lines(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(one_line(&text)),
+        Value::Array(all) => all.into_iter().map(in_lines).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (one_line(&name), in_lines(value))).collect(),
+        plain => plain,
+    }
+}
+
 /// The connection pool and nonce pool of one CA.
 #[derive(Debug)]
 pub(super) struct Http {
     client: reqwest::Client,
+    directory: Url,
     nonces: Mutex<Vec<String>>,
     pauses: Pauses,
     sent: AtomicU64,
 }
 
 impl Http {
-    pub(super) fn new(options: &HttpOptions) -> Result<Self, AcmeError> {
+    /// For the CA whose directory is at `directory`.
+    pub(super) fn new(directory: &Url, options: &HttpOptions) -> Result<Self, AcmeError> {
+        place::check_directory(directory).map_err(|source| AcmeError::Astray { url: directory.to_string(), source })?;
         let tls = tls::https(options.ca_bundle_pem.as_deref()).map_err(|_| AcmeError::BadCaBundle)?;
         let client = reqwest::Client::builder()
             .user_agent(&options.user_agent)
@@ -88,7 +108,12 @@ impl Http {
             .tls_backend_preconfigured(tls)
             .build()
             .map_err(|source| AcmeError::NoClient { source })?;
-        Ok(Self { client, nonces: Mutex::default(), pauses: Pauses::default(), sent: AtomicU64::new(0) })
+        Ok(Self { client, directory: directory.clone(), nonces: Mutex::default(), pauses: Pauses::default(), sent: AtomicU64::new(0) })
+    }
+
+    /// Where the CA's directory is.
+    pub(super) fn directory(&self) -> &Url {
+        &self.directory
     }
 
     /// An unsigned GET, for the directory and renewal information.
@@ -156,9 +181,10 @@ impl Http {
         }
         let reply = self.read(Method::HEAD, new_nonce, deadline).await?;
         // Not through the pool: a request running beside this one could take it.
-        header_text(&reply.headers, REPLAY_NONCE)
-            .map(str::to_owned)
-            .ok_or_else(|| AcmeError::Malformed { url: new_nonce.to_owned(), what: "it has no Replay-Nonce header" })
+        replay_nonce(&reply.headers).map(str::to_owned).ok_or_else(|| AcmeError::Malformed {
+            url: new_nonce.to_owned(),
+            what: "it has no Replay-Nonce header in base64url",
+        })
     }
 
     fn pooled_nonce(&self) -> Option<String> {
@@ -172,6 +198,7 @@ impl Http {
         body: Option<Vec<u8>>,
         deadline: Instant,
     ) -> Result<(StatusCode, Reply), AcmeError> {
+        place::check_link(&self.directory, url).map_err(|source| AcmeError::Astray { url: url.to_owned(), source })?;
         let number = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
         let started = Instant::now();
         let mut request = self.client.request(method.clone(), url);
@@ -179,9 +206,9 @@ impl Http {
             request = request.header(header::CONTENT_TYPE, "application/jose+json").body(body);
         }
         let exchange = async {
-            let response = request.send().await?;
+            let response = request.send().await.map_err(|source| unreachable_ca(url, source))?;
             let (status, headers) = (response.status(), response.headers().clone());
-            Ok((status, headers, response.bytes().await?))
+            Ok((status, headers, body_of(response, url).await?))
         };
         // The process and the number find it in a log that several runs wrote.
         let request = format!("{}-{number}", std::process::id());
@@ -189,7 +216,7 @@ impl Http {
         let done = tokio::time::timeout_at(deadline, exchange).await;
         let answer = done
             .map_err(|_| AcmeError::Deadline { url: url.to_owned(), waiting_for: "an answer" })
-            .and_then(|answer| answer.map_err(|source| unreachable_ca(url, source)));
+            .and_then(|answer| answer);
         let took = started.elapsed();
         let (status, headers, body) = answer.inspect_err(|error| {
             tracing::debug!(request, %method, url, %error, ?took, "ACME request failed");
@@ -202,12 +229,33 @@ impl Http {
             self.pauses.note(url, period);
         }
         if method != Method::HEAD
-            && let Some(nonce) = header_text(&reply.headers, REPLAY_NONCE)
+            && let Some(nonce) = replay_nonce(&reply.headers)
         {
             self.nonces.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(nonce.to_owned());
         }
         Ok((status, reply))
     }
+}
+
+/// What the reply holds, no more than [`MAX_REPLY_BYTES`] of it.
+async fn body_of(mut response: reqwest::Response, url: &str) -> Result<Bytes, AcmeError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|source| unreachable_ca(url, source))? {
+        if body.len() + chunk.len() > MAX_REPLY_BYTES {
+            return Err(AcmeError::TooLarge { url: url.to_owned() });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// A thousand times what CAs send: a chain has some 10 KiB, an order of a hundred names too.
+const MAX_REPLY_BYTES: usize = 1024 * 1024;
+
+/// The nonce for another request; one that is not base64url is to be ignored (RFC 8555 section 6.5.1).
+fn replay_nonce(headers: &HeaderMap) -> Option<&str> {
+    let in_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    header_text(headers, REPLAY_NONCE).filter(|nonce| !nonce.is_empty() && nonce.bytes().all(in_alphabet))
 }
 
 const REPLAY_NONCE: header::HeaderName = header::HeaderName::from_static("replay-nonce");
@@ -240,7 +288,9 @@ async fn retry_or(
         AcmeError::Refused { status: 500..=504, .. } if repeat == Repeat::Safe => Duration::ZERO,
         _ => return Err(failed),
     };
-    if Instant::now() + at_least >= backoff.deadline() || !backoff.pause(at_least).await {
+    // No clock reaches as far as some CA may ask to wait.
+    let is_too_late = Instant::now().checked_add(at_least).is_none_or(|then| then >= backoff.deadline());
+    if is_too_late || !backoff.pause(at_least).await {
         return Err(failed);
     }
     Ok(failed)
@@ -252,7 +302,7 @@ fn is_limit(status: StatusCode) -> bool {
 }
 
 fn refused(status: StatusCode, reply: &Reply) -> AcmeError {
-    let problem = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let problem = read(&reply.body).unwrap_or_default();
     AcmeError::Refused {
         url: reply.url.clone(),
         status: status.as_u16(),
@@ -353,6 +403,20 @@ pub enum AcmeError {
         /// Where it differs.
         source: serde_json::Error,
     },
+    /// More than any reply of RFC 8555 holds.
+    #[error("the reply of {url} has more than {} KiB", MAX_REPLY_BYTES / 1024)]
+    TooLarge {
+        /// What was asked.
+        url: String,
+    },
+    /// The CA is, or leads to, where none is asked.
+    #[error("the CA is not asked at {url}: {source}")]
+    Astray {
+        /// What it names.
+        url: String,
+        /// Why not.
+        source: PlaceError,
+    },
     /// Something is missing in the reply.
     #[error("the reply of {url} is not what RFC 8555 says: {what}")]
     Malformed {
@@ -414,7 +478,9 @@ impl AcmeError {
             Self::BadCaBundle => "give --ca-bundle a file of PEM certificates (BEGIN CERTIFICATE)",
             Self::NoClient { .. } => "this should not happen: please report it, with what --log-file holds",
             Self::Refused { problem, .. } | Self::OrderInvalid { problem, .. } => problem.kind().remedy(),
-            Self::NotJson { .. } | Self::Malformed { .. } => "check that the directory URL is that of an ACME CA",
+            Self::NotJson { .. } | Self::Malformed { .. } | Self::TooLarge { .. } | Self::Astray { .. } => {
+                "check that the directory URL is that of an ACME CA"
+            }
             Self::NotOffered { .. } => "leave the option out or choose another CA",
             Self::Deadline { .. } => "try again later, or with a longer timeout",
             Self::Key(_) => "restore the account key from a copy, or register a new account",
@@ -438,6 +504,21 @@ mod tests {
         headers.insert(header::DATE, "Sun, 06 Nov 1994 08:49:37 GMT".parse().expect("a value"));
         headers.insert(header::RETRY_AFTER, "Sun, 06 Nov 1994 08:50:37 GMT".parse().expect("a value"));
         assert_eq!(retry_after(&headers), Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_nonce_that_is_not_base64url_is_ignored() {
+        for (text, taken) in
+            [("oFvnlFP1wIhRlYS2jTaXbA_-", true), ("a b", false), ("a=", false), ("\"", false), ("", false)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(REPLAY_NONCE, text.parse().expect("a value"));
+            assert_eq!(replay_nonce(&headers).is_some(), taken, "{text:?}");
+        }
+    }
+
+    fn client(directory: &str) -> Http {
+        Http::new(&directory.parse().expect("a URL"), &HttpOptions::default()).expect("a client")
     }
 
     /// Takes only the nonce of its last reply, and refuses the first `refusals` POSTs.
@@ -488,7 +569,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(ca_that_refuses_nonces(listener, 12));
-        let http = Http::new(&HttpOptions::default()).expect("a client");
+        let http = client(&base);
         let key = AccountKey::generate(AccountKeyType::P256).expect("a key");
         let deadline = Instant::now() + Duration::from_secs(20);
         let reply = http.post(&format!("{base}/nonce"), Signer::Key(&key), &format!("{base}/x"), None, deadline).await;
@@ -499,8 +580,8 @@ mod tests {
     #[tokio::test]
     async fn what_failed_before_the_time_was_up_is_what_is_told() {
         let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
-        let http = Http::new(&HttpOptions::default()).expect("a client");
         let url = format!("http://{closed}/dir");
+        let http = client(&url);
         let told = http.fetch(&url, Instant::now() + Duration::from_millis(700)).await;
         assert!(matches!(told, Err(AcmeError::Unreachable { .. })), "{told:?}");
         assert!(http.sent.load(Ordering::Relaxed) > 1, "it tried again");

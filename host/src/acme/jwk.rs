@@ -3,13 +3,14 @@
 use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, EcPrivateKeyBin, PublicKeyX509Der};
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair as _};
-use data_encoding::{BASE64, BASE64URL_NOPAD};
+use data_encoding::BASE64URL_NOPAD;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{PrivatePkcs1KeyDer, PrivateSec1KeyDer};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::jws::{AccountKey, KeyError, PEM_LINE_CHARS, Pair};
+use super::jws::{AccountKey, KeyError, Pair};
+use super::pem;
 
 impl AccountKey {
     /// Reads an unencrypted key: PKCS#8 (`BEGIN PRIVATE KEY`), or as lego writes them, SEC 1 (`BEGIN EC PRIVATE KEY`) and
@@ -55,10 +56,7 @@ impl AccountKey {
             Pair::Rsa(pair) => pair.public_key().as_der(),
         };
         let der: PublicKeyX509Der<'_> = encoded.expect("a key that was read can be written");
-        let text = BASE64.encode(der.as_ref());
-        let lines = text.as_bytes().chunks(PEM_LINE_CHARS).map(String::from_utf8_lossy);
-        let body: String = lines.map(|line| format!("{line}\n")).collect();
-        format!("-----BEGIN PUBLIC KEY-----\n{body}-----END PUBLIC KEY-----\n")
+        pem::block("PUBLIC KEY", der.as_ref())
     }
 
     /// The JWK with its private part.
@@ -194,8 +192,7 @@ mod tests {
         let (_, _, rest) = read_tlv(outer).expect("a version");
         let (_, _, rest) = read_tlv(rest).expect("an algorithm");
         let (_, pkcs1, _) = read_tlv(rest).expect("a key");
-        let text = BASE64.encode(pkcs1);
-        let pem = format!("-----BEGIN RSA PRIVATE KEY-----\n{text}\n-----END RSA PRIVATE KEY-----\n");
+        let pem = pem::block("RSA PRIVATE KEY", pkcs1);
         assert_eq!(AccountKey::from_any_pem(&pem).expect("a key").thumbprint(), key.thumbprint());
         assert!(AccountKey::from_any_pem(&key.to_pem()).is_ok());
     }

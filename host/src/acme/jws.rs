@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use x509_parser::prelude::FromDer as _;
 use zeroize::Zeroizing;
 
+use super::pem;
+
 /// A key that signs ACME requests.
 pub struct AccountKey {
     pair: Pair,
@@ -87,7 +89,7 @@ impl AccountKey {
         let mut pem = Zeroizing::new(String::with_capacity(text.len() * 2));
         pem.push_str("-----BEGIN PRIVATE KEY-----\n");
         for (at, char) in text.char_indices() {
-            if at > 0 && at % PEM_LINE_CHARS == 0 {
+            if at > 0 && at % pem::LINE_CHARS == 0 {
                 pem.push('\n');
             }
             pem.push(char);
@@ -153,8 +155,6 @@ impl AccountKey {
         }
     }
 }
-
-pub(super) const PEM_LINE_CHARS: usize = 64;
 
 impl fmt::Debug for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,6 +5,10 @@
 
 pub mod problem;
 
+mod pem;
+
+pub mod place;
+
 pub mod jws;
 
 pub mod jwk;

@@ -1,9 +1,11 @@
 //! Orders (RFC 8555 section 7.1.3, 7.4).
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::Problem;
+use super::problem::{Identifier, Problem};
 use crate::name::{CertName, Host};
 
 /// What may be asked of an order besides its names.
@@ -47,6 +49,9 @@ pub struct Order {
     pub url: String,
     /// How far it is.
     pub status: OrderStatus,
+    /// What was ordered, as the CA read it.
+    #[serde(default)]
+    pub identifiers: Vec<Identifier>,
     /// URLs, one an identifier.
     #[serde(default)]
     pub authorizations: Vec<String>,
@@ -62,6 +67,23 @@ pub struct Order {
     #[serde(default)]
     pub error: Option<Problem>,
 }
+
+impl Order {
+    /// Whether it is for `names` and asks for no more proofs than these can need; what is wrong with it otherwise.
+    pub(super) fn check(&self, names: &[CertName]) -> Result<(), &'static str> {
+        // RFC 8555 section 7.1.3 allows other numbers than one a name.
+        if self.authorizations.len() > MOST_AUTHORIZATIONS_A_NAME * names.len() {
+            return Err("it has more authorizations than its names can need");
+        }
+        let read: Result<BTreeSet<CertName>, _> =
+            self.identifiers.iter().map(|one| CertName::parse(&one.value)).collect();
+        let asked: BTreeSet<&CertName> = names.iter().collect();
+        let is_same = read.is_ok_and(|read| read.iter().collect::<BTreeSet<_>>() == asked);
+        if is_same || self.identifiers.is_empty() { Ok(()) } else { Err("its names are not those that were ordered") }
+    }
+}
+
+const MOST_AUTHORIZATIONS_A_NAME: usize = 2;
 
 /// RFC 8555 section 7.1.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

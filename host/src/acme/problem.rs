@@ -59,18 +59,31 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.detail.as_str(), self.urn.rsplit(':').next().unwrap_or_default()) {
+        let kind = self.urn.rsplit(':').next().unwrap_or_default();
+        match (self.detail.as_str(), kind) {
             ("", "") => f.write_str("it does not say why")?,
-            (detail, "") => f.write_str(detail)?,
-            (detail, kind) => write!(f, "{detail} ({kind})")?,
+            (detail, "") => f.write_str(shown(detail))?,
+            (detail, kind) => write!(f, "{} ({})", shown(detail), shown(kind))?,
         }
-        for sub in &self.subproblems {
+        for sub in self.subproblems.iter().take(MOST_SUBPROBLEMS_SHOWN) {
             let name = sub.identifier.as_ref().map_or("?", |i| i.value.as_str());
-            write!(f, "; {name}: {}", sub.detail)?;
+            write!(f, "; {}: {}", shown(name), shown(&sub.detail))?;
         }
-        Ok(())
+        match self.subproblems.len().saturating_sub(MOST_SUBPROBLEMS_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }
+
+/// The begin of a text that could fill a terminal.
+fn shown(text: &str) -> &str {
+    text.char_indices().nth(MOST_CHARS_SHOWN).map_or(text, |(at, _)| &text[..at])
+}
+
+const MOST_CHARS_SHOWN: usize = 1000;
+/// An order has a hundred names, seldom more.
+const MOST_SUBPROBLEMS_SHOWN: usize = 100;
 
 macro_rules! kinds {
     ($($variant:ident $urn:literal $remedy:literal)*) => {

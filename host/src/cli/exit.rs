@@ -297,7 +297,7 @@ fn choice_exit(error: &ChoiceError) -> Exit {
     match error {
         ChoiceError::Method(_) => Exit::Usage,
         ChoiceError::NotOffered { .. } => Exit::CaRefused,
-        ChoiceError::NoToken { .. } => Exit::CaUnreachable,
+        ChoiceError::NoToken { .. } | ChoiceError::NotOrdered { .. } => Exit::CaUnreachable,
     }
 }
 
@@ -342,7 +342,9 @@ fn persist_exit(error: &PersistError) -> Exit {
     match error {
         PersistError::Ca(error) => acme_exit(error),
         PersistError::Choice(error) => choice_exit(error),
-        PersistError::NoIssuer { .. } => Exit::CaRefused,
+        PersistError::NoIssuer { .. } | PersistError::IssuerNotAName { .. } | PersistError::AccountElsewhere { .. } => {
+            Exit::CaRefused
+        }
         PersistError::Plan(error) => plan_exit(error),
         PersistError::Zones { failures } => zones_exit(failures),
     }
@@ -389,6 +391,8 @@ fn acme_exit(error: &AcmeError) -> Exit {
         | AcmeError::Untrusted { .. }
         | AcmeError::NotJson { .. }
         | AcmeError::Malformed { .. }
+        | AcmeError::TooLarge { .. }
+        | AcmeError::Astray { .. }
         | AcmeError::Deadline { .. } => Exit::CaUnreachable,
     }
 }

@@ -12,6 +12,7 @@ use super::exit::Failure;
 use super::{Global, Progress};
 use crate::flow::Event;
 use crate::name::DnsName;
+use crate::words::turns;
 
 /// In what form things are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,8 +181,6 @@ fn matters(event: &Event) -> bool {
 
 /// Words of a CA or provider must not move the cursor or turn the text around.
 fn visible(text: &str) -> String {
-    let turns =
-        |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
     text.chars().map(|c| if (c.is_control() && c != '\n') || turns(c) { '\u{fffd}' } else { c }).collect()
 }
 

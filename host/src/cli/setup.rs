@@ -13,6 +13,7 @@ use super::Global;
 use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use crate::acme::HttpOptions;
+use crate::acme::place::{PlaceError, check_directory};
 use crate::dns::{Dns, DnsOptions, Resolver};
 use crate::flow::{Cancel, Event, ProviderSource, Session, cancellation};
 use crate::name::DnsName;
@@ -126,17 +127,10 @@ pub fn server(text: &str) -> Result<Url, String> {
     }
     let url = CAS.iter().find(|(name, ..)| *name == text).map_or(text, |(_, url, _)| *url);
     let url = Url::parse(url).map_err(|_| format!("give an https:// URL or one of: {}", ca_names()))?;
-    let loopback = match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if loopback => Ok(url),
-        "http" => Err("plain http is taken only for a CA on this machine; use https".into()),
-        _ => Err(format!("give an https:// URL or one of: {}", ca_names())),
+    match check_directory(&url) {
+        Ok(()) => Ok(url),
+        Err(PlaceError::Plain) => Err("plain http is taken only for a CA on this machine; use https".into()),
+        Err(_) => Err(format!("give an https:// URL or one of: {}", ca_names())),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::config::aws_profile::Profiles;
 use crate::config::environment::Environment;
 use crate::config::supplier::{Giver, Supplier, no_credential};
 use crate::identity::aws::AwsSource;
-use crate::plugin::field::FieldSpec;
+use crate::plugin::field::{FieldSpec, own_variable};
 use crate::secure_file::{Policy, SecureReadError, read_private_with};
 
 /// Where values may come from.
@@ -227,7 +227,7 @@ impl CredentialSources {
     }
 
     fn variables(&self, field: &FieldSpec) -> Vec<String> {
-        let own = format!("ACMITE_{}_{}", self.stem(), field.name).to_ascii_uppercase().replace(['-', '.'], "_");
+        let own = own_variable(&self.stem(), &field.name);
         let known = field.env.iter().chain(&field.lego).filter(|_| self.instance.is_none());
         std::iter::once(own).chain(known.cloned()).collect()
     }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::resolver::{DNS_PORT, Resolver};
 use super::transport::AskError;
 use crate::name::DnsName;
+use crate::words::one_line;
 
 /// An address of an authoritative server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -110,7 +111,7 @@ pub(super) fn is_answer(message: &Message) -> bool {
 fn texts(message: &Message, name: &DnsName) -> BTreeSet<String> {
     let owned = message.answers.iter().filter(|record| is_name(&record.name, name));
     let joined = owned.filter_map(|record| match &record.data {
-        RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
+        RData::TXT(txt) => Some(one_line(&String::from_utf8_lossy(&txt.txt_data.concat()))),
         _ => None,
     });
     joined.collect()

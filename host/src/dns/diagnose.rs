@@ -13,6 +13,7 @@ use super::resolver::Resolver;
 use super::transport::Recursion;
 use super::zone::{Dns, Zone};
 use crate::name::DnsName;
+use crate::words::one_line;
 
 /// What one server shows at a name.
 #[derive(Clone, Debug)]
@@ -144,6 +145,6 @@ fn soa(message: &Message) -> Option<Soa> {
 
 fn caa(data: &RData) -> Option<CaaRecord> {
     let RData::CAA(caa) = data else { return None };
-    let value = String::from_utf8_lossy(&caa.value).into_owned();
-    Some(CaaRecord { critical: caa.issuer_critical, tag: caa.tag.to_ascii_lowercase(), value })
+    let value = one_line(&String::from_utf8_lossy(&caa.value));
+    Some(CaaRecord { critical: caa.issuer_critical, tag: one_line(&caa.tag.to_ascii_lowercase()), value })
 }

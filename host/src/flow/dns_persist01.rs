@@ -68,11 +68,15 @@ async fn publish(session: &Session<'_>, options: &Dns01Options, batch: &Batch) -
 
 /// Asks the CA, by an order that is given up again, what it calls itself in such records.
 async fn records(account: &AccountHandle, request: &PersistRequest) -> Result<Vec<Wanted>, PersistError> {
+    // Else a CA could have another's account named, one of its own choice, in a record that this other CA believes.
+    if !account.is_at_home() || account.url().contains(';') {
+        return Err(PersistError::AccountElsewhere { url: account.url().to_owned() });
+    }
     let options = OrderOptions { profile: request.profile.clone(), ..OrderOptions::default() };
     let order = account.new_order(&request.names, options).await.map_err(PersistError::Ca)?;
     let authorizations = account.authorizations(&order).await.map_err(PersistError::Ca)?;
     let methods = Methods { by_name: Vec::new(), general: vec![Method::DnsPersist01] };
-    let chosen = choose(&authorizations, &methods).map_err(PersistError::from);
+    let chosen = choose(&authorizations, &request.names, &methods).map_err(PersistError::from);
     let made = chosen.and_then(|chosen| merged(account, &chosen, request.until));
     give_up(account, &authorizations).await;
     made
@@ -86,7 +90,9 @@ fn merged(account: &AccountHandle, chosen: &[Chosen<'_>], until: Option<i64>) ->
         let wildcard = chosen.iter().any(|other| other.host() == proof.host() && other.authorization.wildcard);
         let issuer = proof.challenge.issuer_domain_names.first();
         let issuer = issuer.ok_or_else(|| PersistError::NoIssuer { name: name.clone() })?;
-        let value = value(issuer, account.url(), wildcard, until);
+        let issuer: DnsName =
+            issuer.parse().map_err(|_| PersistError::IssuerNotAName { issuer: issuer.chars().take(64).collect() })?;
+        let value = value(issuer.as_str(), account.url(), wildcard, until);
         if !wanted.iter().any(|other| other.name == *name) {
             wanted.push(Wanted { name: name.clone(), label: LABEL.to_owned(), value });
         }
@@ -140,6 +146,18 @@ pub enum PersistError {
     NoIssuer {
         /// The name.
         name: DnsName,
+    },
+    /// What it calls itself would say something else in the record.
+    #[error("the CA calls itself {issuer:?}, which is no name, so nothing is published; report it to the CA")]
+    IssuerNotAName {
+        /// As the CA sent it, or its begin.
+        issuer: String,
+    },
+    /// The account is not one of this CA.
+    #[error("the account {url} is not at the CA's own host, so no lasting record names it; report it to the CA")]
+    AccountElsewhere {
+        /// The account.
+        url: String,
     },
     /// It is not known what to publish where.
     #[error(transparent)]

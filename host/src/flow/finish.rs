@@ -113,7 +113,7 @@ async fn obtain(
     };
     let downloaded = account.certificate(&order, request.preferred_chain.as_deref()).await;
     let chain = downloaded.map_err(ca("hand out the certificate"))?;
-    let leaf = match checked(&chain, &material, &request.names) {
+    let leaf = match checked(&chain, &material, &request.names, &clocks(account)) {
         Ok(leaf) => leaf,
         Err(wrong) => {
             // Asking for it again would give the same.
@@ -144,8 +144,19 @@ fn is_final(error: &AcmeError) -> bool {
 
 const TOO_MANY_REQUESTS: u16 = 429;
 
+/// The time here, and as the CA has it: what is wrong by one of them may be the clock's fault.
+fn clocks(account: &AccountHandle) -> [OffsetDateTime; 2] {
+    let now = OffsetDateTime::now_utc();
+    [now, now.saturating_add(account.clock_ahead().unwrap_or_default())]
+}
+
 /// The leaf, if the CA sent what was ordered.
-fn checked(chain: &CertificateChain, material: &Material, names: &[CertName]) -> Result<Leaf, FinishError> {
+fn checked(
+    chain: &CertificateChain,
+    material: &Material,
+    names: &[CertName],
+    clocks: &[OffsetDateTime],
+) -> Result<Leaf, FinishError> {
     let leaf = Leaf::from_der(&chain.der[0])?;
     let mut ordered: Vec<String> = names.iter().map(ToString::to_string).collect();
     let mut certified: Vec<String> = leaf.names.iter().map(|name| name.to_lowercase()).collect();
@@ -158,12 +169,20 @@ fn checked(chain: &CertificateChain, material: &Material, names: &[CertName]) ->
     if ordered != certified {
         return wrong("its names are not those ordered");
     }
+    if clocks.iter().all(|now| leaf.not_after <= *now) {
+        return wrong("it has expired already");
+    }
+    if clocks.iter().all(|now| leaf.not_before > now.saturating_add(CLOCK_SKEW)) {
+        return wrong("it is not valid yet");
+    }
     if !pki::is_chain(&chain.der) {
         return wrong("its chain is not in order");
     }
     Ok(leaf)
 }
 
+/// More than clocks that are both kept are apart.
+const CLOCK_SKEW: time::Duration = time::Duration::days(1);
 /// From the CSR to the certificate.
 const FINALIZE_TIME: Duration = Duration::from_secs(300);
 

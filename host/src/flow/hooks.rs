@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::deployers::{DeployError, Target};
 use super::pkcs12::KeystoreTarget;
+use crate::secure_file::check_own;
 use crate::store::certificate::CertificateStore;
 use crate::store::renewal::Hooks;
 use crate::store::{HookKind, StateDir};
@@ -80,8 +81,19 @@ pub fn in_folder(state: &StateDir, kind: HookKind) -> Vec<String> {
 fn is_hook(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let executable = |facts: std::fs::Metadata| facts.is_file() && facts.permissions().mode() & 0o111 != 0;
-    !name.starts_with('.') && !name.ends_with('~') && std::fs::metadata(path).is_ok_and(executable)
+    let executable = |facts: &std::fs::Metadata| facts.is_file() && facts.permissions().mode() & 0o111 != 0;
+    if name.starts_with('.') || name.ends_with('~') {
+        return false;
+    }
+    std::fs::metadata(path).is_ok_and(|facts| executable(&facts) && is_own(path, &facts))
+}
+
+fn is_own(path: &Path, facts: &std::fs::Metadata) -> bool {
+    let checked = check_own(path, facts);
+    if let Err(error) = &checked {
+        tracing::warn!(%error, "a hook is not run");
+    }
+    checked.is_ok()
 }
 
 /// Whether an entry can be understood.
@@ -344,7 +356,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let state = state(&folder);
         let place = state.hooks_dir(HookKind::Deploy);
-        for (name, mode) in [("20-b", 0o755), ("10 a", 0o755), ("30-c", 0o644), ("40-d~", 0o755), (".e.swp", 0o755)] {
+        for (name, mode) in [
+            ("20-b", 0o755),
+            ("10 a", 0o755),
+            ("30-c", 0o644),
+            ("40-d~", 0o755),
+            (".e.swp", 0o755),
+            ("50-f", 0o775),
+            ("60-g", 0o757),
+        ] {
             fs::write(place.join(name), "").expect("written");
             fs::set_permissions(place.join(name), fs::Permissions::from_mode(mode)).expect("changed");
         }

@@ -66,7 +66,7 @@ async fn proven_order(
         (account, order) = stoppable(session, NOTHING, ordered(session, client, setup, request, account)).await?;
         let names = request.names.iter().map(ToString::to_string).collect();
         session.tell(Event::Order { url: order.url.clone(), names });
-        match prove(session, &account, &order, &request.proof, &request.certificate).await {
+        match prove(session, &account, &order, &request.proof, &request.certificate, &request.names).await {
             Ok(()) => return Ok((account, order)),
             Err(error) => match unseen_by_the_ca(&error, request) {
                 Some(why) if again => session.tell(Event::OrderingAgain { why }),

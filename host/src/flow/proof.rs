@@ -32,17 +32,25 @@ impl<'a> Chosen<'a> {
     }
 }
 
-/// Chooses a challenge for every authorization that is pending.
+/// Chooses a challenge for every authorization that is pending; nothing but the `ordered` names is proven.
 pub(super) fn choose<'a>(
     authorizations: &'a [Authorization],
+    ordered: &[CertName],
     methods: &'a Methods,
 ) -> Result<Vec<Chosen<'a>>, ChoiceError> {
     let pending = authorizations.iter().filter(|one| one.status == AuthorizationStatus::Pending);
-    pending.map(|authorization| choose_one(authorization, methods)).collect()
+    pending.map(|authorization| choose_one(authorization, ordered, methods)).collect()
 }
 
-fn choose_one<'a>(authorization: &'a Authorization, methods: &'a Methods) -> Result<Chosen<'a>, ChoiceError> {
+fn choose_one<'a>(
+    authorization: &'a Authorization,
+    ordered: &[CertName],
+    methods: &'a Methods,
+) -> Result<Chosen<'a>, ChoiceError> {
     let name = CertName::new(authorization.name.clone(), authorization.wildcard);
+    if !ordered.contains(&name) {
+        return Err(ChoiceError::NotOrdered { name });
+    }
     let method = methods.of(&name)?;
     let kind = method.kind();
     let challenge = authorization.challenge(kind).ok_or_else(|| {
@@ -110,6 +118,14 @@ pub enum ChoiceError {
         kind: ChallengeKind,
         /// What it offers.
         offered: String,
+    },
+    /// A name that is none of the order's.
+    #[error(
+        "the CA asks for a proof of {name}, which was not ordered; nothing is published for it, report it to the CA"
+    )]
+    NotOrdered {
+        /// The name.
+        name: CertName,
     },
     /// The challenge lacks what makes it one.
     #[error("the CA sent a challenge without a token for {name}; check that the directory is that of an ACME CA")]

@@ -11,6 +11,7 @@ use super::session::Session;
 use super::tls_alpn01::{self, TlsAlpn01Error};
 use crate::acme::{AccountHandle, AcmeError, AuthorizationStatus, Order};
 use crate::causes::chain;
+use crate::name::CertName;
 
 /// How names are proven.
 #[derive(Clone, Debug)]
@@ -33,6 +34,7 @@ pub(super) async fn prove(
     order: &Order,
     options: &ProofOptions,
     certificate: &str,
+    names: &[CertName],
 ) -> Result<(), ProofError> {
     let authorizations = tokio::select! {
         read = account.authorizations(order) => read.map_err(ProofError::Unread)?,
@@ -40,7 +42,7 @@ pub(super) async fn prove(
     };
     let valid = authorizations.iter().filter(|one| one.status == AuthorizationStatus::Valid).count();
     session.tell(Event::Authorizations { pending: authorizations.len() - valid, valid });
-    let proven = match choose(&authorizations, &options.methods) {
+    let proven = match choose(&authorizations, names, &options.methods) {
         Ok(chosen) => Proving { session, account, options, certificate }.all(&chosen).await,
         Err(error) => Err(error.into()),
     };

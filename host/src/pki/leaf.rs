@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
 
 use super::key::CertificateKey;
+use crate::words::one_line;
 
 /// What acmite wants to know of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +48,15 @@ impl Leaf {
             not_after: moment(cert.validity().not_after.timestamp())?,
             names: names(&cert),
             serial: cert.raw_serial().to_vec(),
-            issuer: cert.issuer().to_string(),
+            issuer: one_line(&cert.issuer().to_string()),
             renewal_id: authority_key_id(&cert).map(|key_id| renewal_id(key_id, cert.raw_serial())),
             public_key_info: cert.public_key().raw.to_vec(),
         })
+    }
+
+    /// Its SubjectPublicKeyInfo, DER.
+    pub fn public_key_info(&self) -> &[u8] {
+        &self.public_key_info
     }
 
     /// Whether the certificate is for `key`.
@@ -61,11 +67,6 @@ impl Leaf {
     /// Whether it is for the key with this SubjectPublicKeyInfo, DER.
     pub fn is_for(&self, public_key_info: &[u8]) -> bool {
         self.public_key_info == public_key_info
-    }
-
-    /// Its key as SubjectPublicKeyInfo, DER.
-    pub fn public_key_info(&self) -> &[u8] {
-        &self.public_key_info
     }
 }
 
@@ -82,7 +83,7 @@ fn names(cert: &X509Certificate<'_>) -> Vec<String> {
 
 fn name(name: &GeneralName<'_>) -> Option<String> {
     match name {
-        GeneralName::DNSName(text) => Some((*text).to_owned()),
+        GeneralName::DNSName(text) => Some(one_line(text)),
         GeneralName::IPAddress(bytes) => <[u8; 4]>::try_from(*bytes)
             .map(IpAddr::from)
             .or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from))

@@ -2,6 +2,14 @@
 
 use std::collections::BTreeMap;
 
+/// The variable that holds a field of a plugin, or of one of its instances (`ID-INSTANCE`), whatever else may.
+pub fn own_variable(stem: &str, field: &str) -> String {
+    format!("{OWN_PREFIX}{stem}_{field}").to_ascii_uppercase().replace(['-', '.'], "_")
+}
+
+/// What each of these variables begins with.
+pub const OWN_PREFIX: &str = "ACMITE_";
+
 /// One setting or credential of a provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSpec {

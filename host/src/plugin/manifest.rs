@@ -18,7 +18,7 @@ pub use crate::plugin::manifest::endpoint::{
     ZoneFacts,
 };
 pub use crate::plugin::manifest::origin::{FillError, OriginSpec};
-pub use crate::plugin::manifest::permissions::{Permissions, one_line};
+pub use crate::plugin::manifest::permissions::Permissions;
 
 use crate::plugin::field::FieldSpec;
 use crate::plugin::manifest::raw::RawManifest;

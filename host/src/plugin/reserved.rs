@@ -5,9 +5,15 @@
 
 use toml::{Table, Value};
 
+use crate::plugin::field::{OWN_PREFIX, own_variable};
+
 /// Checks the manifest of a component that does not come with acmite against those (id and text) that do.
 pub fn check<'a>(manifest: &str, bundled: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), ReservedError> {
     let outsider = Confinement::read(manifest);
+    let is_own = |name: &String| name.to_ascii_uppercase().starts_with(OWN_PREFIX);
+    if let Some(name) = outsider.names(false).into_iter().find(is_own) {
+        return Err(ReservedError::OwnVariable { name });
+    }
     for (id, text) in bundled {
         let ours = Confinement::read(text);
         if outsider == ours {
@@ -20,7 +26,8 @@ pub fn check<'a>(manifest: &str, bundled: impl IntoIterator<Item = (&'a str, &'a
             return Err(ReservedError::Host { host, id: id.to_owned() });
         }
         let secrets = ours.names(true);
-        if let Some(name) = outsider.names(false).into_iter().find(|name| secrets.contains(name)) {
+        let is_secret = |name: &String| secrets.contains(name) || ours.holds_secret(name);
+        if let Some(name) = outsider.names(false).into_iter().chain(outsider.own_variables()).find(is_secret) {
             return Err(ReservedError::SecretName { name, id: id.to_owned() });
         }
     }
@@ -64,14 +71,35 @@ impl Confinement {
         })
     }
 
+    /// The variables of its own that its plain fields are read from.
+    fn own_variables(&self) -> impl Iterator<Item = String> {
+        let plain = self.field.iter().filter(|(_, field)| !is_secret(field));
+        plain.map(|(name, _)| own_variable(&self.id, name))
+    }
+
+    /// Whether a variable may hold a secret of it: its own, or an instance's of any name.
+    fn holds_secret(&self, variable: &str) -> bool {
+        let begins = own_variable(&self.id, "");
+        let mut secrets = self.field.iter().filter(|(_, field)| is_secret(field));
+        variable.strip_prefix(&begins).is_some_and(|rest| {
+            secrets.any(|(name, _)| {
+                let end = own_variable("", name).split_off(OWN_PREFIX.len());
+                rest.ends_with(&end) || rest == &end[1..]
+            })
+        })
+    }
+
     /// Every name that gives a value to a secret field, or to one that is none.
     fn names(&self, secret: bool) -> Vec<String> {
-        let is_secret = |field: &Value| field.get("secret").and_then(Value::as_bool).unwrap_or(false);
         let fields = self.field.values().filter(|field| is_secret(field) == secret);
         let lists = fields.flat_map(|field| ["env", "certbot", "lego"].map(|key| field.get(key)));
         let values = lists.flatten().filter_map(Value::as_array).flatten();
         values.filter_map(Value::as_str).map(str::to_owned).collect()
     }
+}
+
+fn is_secret(field: &Value) -> bool {
+    field.get("secret").and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// The host as it is asked for: without port and final dot, decoded, in lower case A-labels. One with settings in it is
@@ -116,6 +144,12 @@ pub enum ReservedError {
         host: String,
         /// The bundled provider.
         id: String,
+    },
+    /// A plain field that would read a variable that acmite names.
+    #[error("a plain field of it reads {name}, and variables of that beginning are acmite's own; take the name away")]
+    OwnVariable {
+        /// The variable or key.
+        name: String,
     },
     /// A plain field that would read a bundled provider's secret.
     #[error(
@@ -188,5 +222,22 @@ request = "GET /zones"
         assert!(matches!(checked(other), Err(ReservedError::SecretName { .. })));
         let secret = "id = 'other'\n[field.name]\nsecret = true\nenv = ['QUILL_TOKEN']\n";
         assert_eq!(checked(secret), Ok(()));
+    }
+
+    #[test]
+    fn a_plain_field_cannot_read_a_variable_that_acmite_made_up_for_a_secret() {
+        for name in ["ACMITE_QUILL_TOKEN", "ACMITE_QUILL_PROD_TOKEN", "acmite_other_token"] {
+            let other = format!("id = 'other'\n[field.name]\nenv = ['{name}']\n");
+            assert!(matches!(checked(&other), Err(ReservedError::OwnVariable { .. })), "{name}");
+        }
+        // ACMITE_QUILL_TOKEN, ACMITE_QUILL_PROD_TOKEN and ACMITE_QUILL_A_TOKEN, by an id and a field.
+        for (id, field) in [("quill-prod", "token"), ("quill.a", "token"), ("quill-prod-token", "token")] {
+            let other = format!("id = '{id}'\n[field.{field}]\n");
+            assert!(matches!(checked(&other), Err(ReservedError::SecretName { .. })), "{id} {field}");
+            assert_eq!(checked(&format!("{other}secret = true\n")), Ok(()), "{id} {field}");
+        }
+        for (id, field) in [("quill-prod", "account"), ("other", "token"), ("quills", "token")] {
+            assert_eq!(checked(&format!("id = '{id}'\n[field.{field}]\n")), Ok(()), "{id} {field}");
+        }
     }
 }

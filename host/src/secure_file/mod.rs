@@ -3,12 +3,14 @@
 mod core_dump;
 mod leftover;
 mod lock;
+mod own;
 mod read;
 mod write;
 
 pub use core_dump::forbid_core_dumps;
 pub use leftover::remove_abandoned;
 pub use lock::{FileLock, LockError};
+pub use own::{check_own, read_own};
 pub use read::{Policy, SecureReadError, read_private, read_private_with};
 pub use write::{
     Owner, SecureWriteError, create_private_dir, remove_durably, sync_dir, write_whole, write_whole_files,

@@ -173,7 +173,7 @@ fn check_folder(folder: &Path, path: &Path) -> Result<(), SecureReadError> {
 const STICKY: u32 = 0o1000;
 const ROOT: u32 = 0;
 
-fn check_owner(path: &Path, facts: &Metadata) -> Result<(), SecureReadError> {
+pub(super) fn check_owner(path: &Path, facts: &Metadata) -> Result<(), SecureReadError> {
     let caller = caller();
     if facts.uid() == ROOT || facts.uid() == caller {
         return Ok(());
@@ -231,6 +231,14 @@ pub enum SecureReadError {
     /// Group or others may read or write it.
     #[error("{} has mode {mode:04o}, so others may use it; run: chmod 600 {}", path.display(), quoted(path))]
     Mode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Group or others may change it.
+    #[error("{} has mode {mode:04o}, so others may have changed it; look at it, then run: chmod go-w {}", path.display(), quoted(path))]
+    Writable {
         /// The file.
         path: PathBuf,
         /// Its permission bits.

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::layout::StateDir;
 use crate::name::{CertName, DnsName};
-use crate::secure_file::{SecureWriteError, remove_durably, write_whole};
+use crate::secure_file::{SecureReadError, SecureWriteError, read_own, remove_durably, write_whole};
 
 /// How a certificate was made. What layers beside this one define stands here as they write it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,10 +172,17 @@ impl RenewalStore {
 
     /// What was kept; `None` where nothing was.
     pub fn load(&self) -> Result<Option<Renewal>, RenewalError> {
-        match fs::read_to_string(&self.path) {
-            Ok(text) => parse(&self.path, &text).map(Some),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(RenewalError::Unreadable { path: self.path.clone(), source }),
+        let unreadable = |source| RenewalError::Unreadable { path: self.path.clone(), source };
+        match read_own(&self.path) {
+            Ok(bytes) => {
+                let text = String::from_utf8(bytes);
+                let text = text.map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+                parse(&self.path, &text).map(Some)
+            }
+            Err(SecureReadError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(SecureReadError::Unreadable { source, .. }) => Err(unreadable(source)),
+            // Hooks stand in it.
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -275,6 +282,9 @@ pub enum RenewalError {
         /// What the system said.
         source: io::Error,
     },
+    /// Others may have changed the file.
+    #[error(transparent)]
+    NotOwn(#[from] SecureReadError),
     /// The file is not as it must be.
     #[error("{}:{line}: {why}", path.display())]
     Malformed {

@@ -1,6 +1,5 @@
 //! How the renewal of a certificate stands, kept between runs: `renewal/NAME.json`.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::layout::StateDir;
-use crate::secure_file::{SecureWriteError, remove_durably, write_whole, write_whole_soon};
+use crate::secure_file::{SecureReadError, SecureWriteError, read_own, remove_durably, write_whole, write_whole_soon};
 
 /// What happened so far and what is to come. Losing it costs a back-off, never a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,12 +117,14 @@ impl RenewalState {
     /// How it stands; a state that is missing or damaged counts as a new one.
     pub fn load(state: &StateDir, name: &str) -> Self {
         let path = state.renewal_state(name);
-        let bytes = match fs::read(&path) {
+        // Hooks that are owed stand in it.
+        let bytes = match read_own(&path) {
             Ok(bytes) => bytes,
+            Err(SecureReadError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Self::default();
+            }
             Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    told_of_damage(&path, &error);
-                }
+                told_of_damage(&path, &error);
                 return Self::default();
             }
         };
@@ -176,6 +177,8 @@ pub enum RenewalStateError {
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;
+
+    use std::fs;
 
     use super::*;
 

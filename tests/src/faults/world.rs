@@ -99,16 +99,25 @@ impl World {
     /// The same that trusts the CA's listener as the system's certificates would make it.
     pub fn issue_by_system_roots(&self, state: &Path) -> Acmite {
         let file = self.tls_root().display().to_string();
-        self.issue_without_bundle(state).env("SSL_CERT_FILE", &file).names([ZONE, "*.example.test"])
+        self.without_bundle("issue", state).env("SSL_CERT_FILE", &file).names([ZONE, "*.example.test"])
     }
 
-    /// The same without any name.
+    /// `acmite persist`.
+    pub fn persist(&self, state: &Path) -> Acmite {
+        self.at_the_ca("persist", state).names([ZONE])
+    }
+
+    /// `acmite issue` without any name.
     pub fn issue_any(&self, state: &Path) -> Acmite {
-        self.issue_without_bundle(state).args(["--ca-bundle".as_ref(), self.tls_root().as_os_str()])
+        self.at_the_ca("issue", state)
     }
 
-    fn issue_without_bundle(&self, state: &Path) -> Acmite {
-        Acmite::new("issue", state)
+    fn at_the_ca(&self, command: &str, state: &Path) -> Acmite {
+        self.without_bundle(command, state).args(["--ca-bundle".as_ref(), self.tls_root().as_os_str()])
+    }
+
+    fn without_bundle(&self, command: &str, state: &Path) -> Acmite {
+        Acmite::new(command, state)
             .args(["--server", &self.lab.ca.directory_url(), "--dns-resolver", &self.resolver()])
             .args(["--email", "me@example.test", "--agree-tos", "--dns-plugin", "powerdns"])
             .args(["--credentials".as_ref(), self.path("powerdns.toml").as_os_str()])

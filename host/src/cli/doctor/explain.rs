@@ -32,7 +32,10 @@ fn credentials(plugin: &str, error: &CredentialsError) -> Condition {
     let (plugin, why) = (plugin.to_owned(), chain(error));
     match error {
         CredentialsError::Read(
-            SecureReadError::Mode { .. } | SecureReadError::Owner { .. } | SecureReadError::FolderWritable { .. },
+            SecureReadError::Mode { .. }
+            | SecureReadError::Writable { .. }
+            | SecureReadError::Owner { .. }
+            | SecureReadError::FolderWritable { .. },
         ) => Condition::CredentialsUnprotected { plugin, why },
         _ => Condition::CredentialsUnusable { plugin, why },
     }

@@ -8,7 +8,8 @@ use super::setup::open_state;
 use super::{Global, Printer};
 use crate::causes::chain;
 use crate::plugin::inspect::{Inspected, inspect};
-use crate::plugin::manifest::{Permissions, one_line};
+use crate::plugin::manifest::Permissions;
+use crate::words::one_line;
 
 /// Show what a provider is, needs and may do, without running it.
 ///

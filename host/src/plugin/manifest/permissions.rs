@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use crate::plugin::field::FieldSpec;
 use crate::plugin::manifest::endpoint::path_text;
 use crate::plugin::manifest::{Covers, Effect, Endpoint, Fill, Manifest, Op, OpRule, Rows};
+use crate::words::one_line;
 
 /// What a provider may do, a line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,11 +61,6 @@ impl Permissions {
         self.requests.extend(lines.map(|line| format!("  {head}: {line}")));
         self.unguarded.extend(unguarded(endpoint).map(|text| format!("{head}: {text}")));
     }
-}
-
-/// What a manifest says, on one line: it cannot add lines of its own to what is shown of it.
-pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn field(field: &FieldSpec) -> String {

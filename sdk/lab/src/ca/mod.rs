@@ -21,3 +21,4 @@ mod validation;
 pub use fault::{Endpoint, Fault, RequestLog};
 pub use options::{CaOptions, ExternalAccount, Profile};
 pub use server::{Ca, CaError, IssuedCertificate};
+pub use state::Reply;

@@ -17,7 +17,7 @@ use super::issuer::Issuer;
 use super::jws::{Header, Jwk, Jws};
 use super::options::CaOptions;
 use super::problem::Problem;
-use super::state::{Answer, AnswerBody, Shared, Signed};
+use super::state::{Answer, AnswerBody, Reply, Shared, Signed};
 use super::tls::ListenerTls;
 use super::validation::Validator;
 use super::{account, authorization, certificate, key_change, order, renewal};
@@ -104,6 +104,11 @@ impl Ca {
         self.shared.state().faults.clear();
     }
 
+    /// Every reply from now on passes `change` before it is sent; for a CA that says what none should.
+    pub fn rewrite_replies(&self, change: impl Fn(Endpoint, &mut Reply) + Send + Sync + 'static) {
+        self.shared.state().rewrite = Some(Arc::new(change));
+    }
+
     /// Makes renewal information say of every certificate that it is to be renewed now.
     pub fn renew_everything_now(&self) {
         self.shared.state().renewal_window = Some(renewal::past_window(OffsetDateTime::now_utc()));
@@ -170,7 +175,12 @@ async fn handle(ca: Arc<Shared>, incoming: Request<Incoming>) -> Result<Response
     if cut {
         return Err(Cut);
     }
-    Ok(respond(&ca, &parts.method, outcome, fault.as_ref()))
+    let mut reply = reply(&ca, &parts.method, outcome);
+    let rewrite = ca.state().rewrite.clone();
+    if let Some(change) = rewrite {
+        change(target.endpoint, &mut reply);
+    }
+    Ok(respond(&parts.method, reply, fault.as_ref()))
 }
 
 fn failing(status: u16, retry_after: Option<u32>) -> Problem {
@@ -266,7 +276,7 @@ fn signer(ca: &Shared, header: &Header, endpoint: Endpoint) -> Result<(Jwk, Opti
     }
 }
 
-fn respond(ca: &Shared, method: &Method, outcome: Result<Answer, Problem>, fault: Option<&Fault>) -> Response<Body> {
+fn reply(ca: &Shared, method: &Method, outcome: Result<Answer, Problem>) -> Reply {
     let mut headers = HeaderMap::new();
     let mut put = |name: header::HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -299,19 +309,23 @@ fn respond(ca: &Shared, method: &Method, outcome: Result<Answer, Problem>, fault
     if method != Method::GET || status == 204 {
         put(header::HeaderName::from_static("replay-nonce"), &ca.state().nonces.issue());
     }
+    Reply { status, headers, body: body.into_bytes() }
+}
+
+fn respond(method: &Method, reply: Reply, fault: Option<&Fault>) -> Response<Body> {
     let mut response = Response::new(match fault {
         _ if method == Method::HEAD => Body::empty(),
         Some(Fault::Malformed) => Body::from("{\"status\": "),
-        Some(Fault::Truncated) => half(body),
-        _ => Body::from(body),
+        Some(Fault::Truncated) => half(reply.body),
+        _ => Body::from(reply.body),
     });
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    *response.headers_mut() = headers;
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = reply.headers;
     response
 }
 
 /// A body that breaks off.
-fn half(mut body: String) -> Body {
+fn half(mut body: Vec<u8>) -> Body {
     body.truncate(body.len() / 2);
     let parts = [Ok(body), Err(Cut)];
     Body::from_stream(futures_util::stream::iter(parts))

@@ -1,9 +1,10 @@
 //! What the CA knows, and what passes between its parts.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::HeaderMap;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use super::account::Account;
 use super::authorization::Authorization;
 use super::certificate::Certificate;
-use super::fault::{Faults, RequestLog};
+use super::fault::{Endpoint, Faults, RequestLog};
 use super::issuer::Issuer;
 use super::jws::Jwk;
 use super::nonce::Nonces;
@@ -42,6 +43,21 @@ pub(super) struct State {
     pub(super) renewal_window: Option<(OffsetDateTime, OffsetDateTime)>,
     pub(super) faults: Faults,
     pub(super) log: Vec<RequestLog>,
+    pub(super) rewrite: Option<Arc<Rewrite>>,
+}
+
+/// Changes replies, each to a request for the resource that is named.
+pub(super) type Rewrite = dyn Fn(Endpoint, &mut Reply) + Send + Sync;
+
+/// A reply about to be sent.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// All but what the server itself adds.
+    pub headers: HeaderMap,
+    /// JSON, a chain of certificates, or nothing.
+    pub body: Vec<u8>,
 }
 
 impl Shared {
@@ -55,6 +71,7 @@ impl Shared {
             renewal_window: None,
             faults: Faults::default(),
             log: Vec::new(),
+            rewrite: None,
         };
         Self { base, options, issuer, validator, state: Mutex::new(state), tasks: Mutex::default() }
     }
