@@ -146,10 +146,12 @@ fn store(
     key_pem: &str,
 ) -> Result<PathBuf, FinishError> {
     let name = &request.certificate;
-    let mut state = RenewalState::load(session.state, name);
-    state.owed_hooks = hooks::deploy_hooks(session.state, &renewal.hooks);
-    state.quiet = None;
-    state.save(session.state, name)?;
+    let before = RenewalState::load(session.state, name);
+    let owed_hooks = hooks::deploy_hooks(session.state, &renewal.hooks);
+    let state = RenewalState { owed_hooks, quiet: None, ..before.clone() };
+    if state != before {
+        state.save(session.state, name)?;
+    }
     RenewalStore::new(session.state, name).save(renewal)?;
     let (leaf_pem, chain_pem) = split(&chain.pem);
     let live = CertificateStore::new(session.state, name).store(leaf_pem, chain_pem, key_pem)?;

@@ -11,6 +11,6 @@ pub use leftover::remove_abandoned;
 pub use lock::{FileLock, LockError};
 pub use read::{Policy, SecureReadError, read_private, read_private_with};
 pub use write::{
-    Owner, SecureWriteError, create_private_dir, remove_durably, sync_dir, write_whole, write_whole_for,
-    write_whole_soon,
+    Owner, SecureWriteError, create_private_dir, remove_durably, sync_dir, write_all_whole, write_whole,
+    write_whole_for, write_whole_soon,
 };

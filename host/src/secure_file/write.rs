@@ -14,6 +14,15 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SecureWri
     write_whole_for(path, bytes, mode, Owner::default())
 }
 
+/// Puts several files into a folder, each as [`write_whole`] would; all are on disk when it returns. Each is its name, its
+/// bytes and its permission bits.
+pub fn write_all_whole(folder: &Path, files: &[(&str, &[u8], u32)]) -> Result<(), SecureWriteError> {
+    for (name, bytes, mode) in files {
+        replace(&folder.join(name), bytes, *mode, Owner::default(), Durability::OnDisk)?;
+    }
+    sync_dir(folder)
+}
+
 /// Whom a file is to belong to; where nothing is said, to the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {

@@ -12,7 +12,7 @@ use super::layout::StateDir;
 use crate::digest::sha256_hex;
 use crate::secure_file::{
     FileLock, LockError, SecureReadError, SecureWriteError, create_private_dir, read_private, remove_durably, sync_dir,
-    write_whole,
+    write_all_whole, write_whole,
 };
 
 /// Where one certificate is kept: `archive/NAME/N/{cert,chain,fullchain,privkey}.pem`, and `live/NAME`, a link to the
@@ -66,13 +66,18 @@ impl CertificateStore {
         let folder = self.next_version()?;
         let leaf = with_newline(leaf_pem);
         let chain = with_newline(chain_pem);
-        write_whole(&folder.join("privkey.pem"), key_pem.as_bytes(), 0o600)?;
-        write_whole(&folder.join("cert.pem"), leaf.as_bytes(), 0o644)?;
-        write_whole(&folder.join("chain.pem"), chain.as_bytes(), 0o644)?;
-        write_whole(&folder.join("fullchain.pem"), format!("{leaf}{chain}").as_bytes(), 0o644)?;
+        let files: [(&str, &[u8], u32); 4] = [
+            ("privkey.pem", key_pem.as_bytes(), 0o600),
+            ("cert.pem", leaf.as_bytes(), 0o644),
+            ("chain.pem", chain.as_bytes(), 0o644),
+            ("fullchain.pem", &[leaf.as_bytes(), chain.as_bytes()].concat(), 0o644),
+        ];
+        // Nobody looks here before the link leads here, so that the folder need not be on disk after each.
+        write_all_whole(&folder, &files)?;
         sync_dir(&self.state.archive(&self.name))?;
         self.point_live_to(&folder)?;
-        remove_durably_if_there(&self.pending_path(&key_id(key_pem.as_bytes())))?;
+        // A power cut may bring it back: as the key of a live certificate, which a later run discards.
+        remove_if_there(&self.pending_path(&key_id(key_pem.as_bytes())))?;
         Ok(self.state.live(&self.name))
     }
 
@@ -217,6 +222,15 @@ fn swap_link(link: &Path, target: &Path) -> io::Result<()> {
     }
     symlink(target, &temporary)?;
     fs::rename(&temporary, link)
+}
+
+fn remove_if_there(path: &Path) -> Result<(), SecureWriteError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(SecureWriteError::Write { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn remove_durably_if_there(path: &Path) -> Result<(), SecureWriteError> {
