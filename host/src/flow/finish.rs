@@ -148,7 +148,7 @@ fn store(
     let name = &request.certificate;
     let before = RenewalState::load(session.state, name);
     let owed_hooks = hooks::deploy_hooks(session.state, &renewal.hooks);
-    let state = RenewalState { owed_hooks, quiet: None, ..before.clone() };
+    let state = RenewalState { owed_hooks, ..before.clone() };
     if state != before {
         state.save(session.state, name)?;
     }

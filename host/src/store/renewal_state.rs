@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -43,9 +43,6 @@ pub struct RenewalState {
     /// Id of a key that was given up, and that no other certificate may be for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compromised_key: Option<String>,
-    /// When there is something to decide; spares reading the certificate until then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub quiet: Option<Quiet>,
 }
 
 /// A time before which no attempt is made.
@@ -102,16 +99,6 @@ pub struct OpenOrder {
     /// When the CSR was handed in.
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
-}
-
-/// A time until which a live certificate needs nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quiet {
-    /// Where the live link leads.
-    pub live: PathBuf,
-    /// The end of it.
-    #[serde(with = "time::serde::rfc3339")]
-    pub until: OffsetDateTime,
 }
 
 impl RenewalState {
@@ -196,7 +183,6 @@ mod tests {
                 key: "0123".to_owned(),
                 since: until,
             }),
-            quiet: Some(Quiet { live: "../archive/example.com/1".into(), until }),
             ..RenewalState::default()
         }
     }
@@ -214,10 +200,7 @@ mod tests {
 
     #[test]
     fn an_order_a_hold_a_failure_an_owed_hook_and_a_key_that_was_given_up_are_not_to_be_lost() {
-        assert!(
-            RenewalState { suggestion: state().suggestion, quiet: state().quiet, ..RenewalState::default() }
-                .can_be_lost()
-        );
+        assert!(RenewalState { suggestion: state().suggestion, ..RenewalState::default() }.can_be_lost());
         for kept in [
             RenewalState { failures: 1, ..RenewalState::default() },
             RenewalState { hold: state().hold, ..RenewalState::default() },
