@@ -30,3 +30,19 @@ fn the_systems_roots_are_read_once_and_only_for_who_is_not_trusted_by_the_bundle
         assert_eq!(done.stderr.matches("reading the system's root certificates").count(), times, "{done}");
     }
 }
+
+#[test]
+fn a_name_is_asked_for_once_before_its_record_is_published_and_once_at_each_server_after() {
+    let world = World::start();
+    let fifty: Vec<String> = (0..50).map(|number| format!("host{number}.example.test")).collect();
+    world.issue_any(&world.fresh_state()).names(&fifty).run().expect_code(0);
+    let asked = world.lab.dns.queries();
+    let about = |name: &str| asked.iter().filter(|query| query.name == format!("_acme-challenge.{name}")).count();
+    // One more is the CA's. A datagram that a busy machine lets wait for most of a second is sent again.
+    let again = fifty.iter().filter(|name| about(name) > 3).count();
+    assert!(fifty.iter().all(|name| about(name) >= 3), "{asked:?}");
+    assert!(again <= fifty.len() / 10, "{again} names are asked for more often");
+    // SOA, NS, A and AAAA.
+    let of_the_zone = asked.iter().filter(|query| !query.name.starts_with("_acme-challenge.")).count();
+    assert!((4..=6).contains(&of_the_zone), "{of_the_zone}");
+}

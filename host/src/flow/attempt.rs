@@ -188,7 +188,6 @@ impl Attempt<'_> {
         state.last_error = Some(crate::causes::chain(error));
         let hold = due::hold_after(now, state.failures, leaf.map(|leaf| leaf.not_after), error.retry_after());
         state.hold = Some(hold);
-        state.quiet = None;
         state.save(self.run.state, &self.name)
     }
 

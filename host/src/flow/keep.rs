@@ -57,10 +57,12 @@ fn store(
     chain_pem: &str,
     material: &Material,
 ) -> Result<PathBuf, FinishError> {
-    let mut state = RenewalState::load(state_dir, name);
-    state.owed_hooks = hooks::deploy_hooks(state_dir, &renewal.hooks);
-    state.quiet = None;
-    state.save(state_dir, name)?;
+    let before = RenewalState::load(state_dir, name);
+    let owed_hooks = hooks::deploy_hooks(state_dir, &renewal.hooks);
+    let state = RenewalState { owed_hooks, ..before.clone() };
+    if state != before {
+        state.save(state_dir, name)?;
+    }
     RenewalStore::new(state_dir, name).save(renewal)?;
     let (leaf_pem, rest_pem) = split(chain_pem);
     let live = material.store(&CertificateStore::new(state_dir, name), leaf_pem, rest_pem)?;

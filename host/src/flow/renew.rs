@@ -5,13 +5,15 @@ use std::thread::ScopedJoinHandle;
 
 use time::OffsetDateTime;
 
-use super::attempt::{Attempt, Outcome, names_of, side_by_side};
+use super::attempt::{Attempt, Outcome, RenewError, names_of, side_by_side};
 use super::clients::Clients;
 use super::due::{self, Verdict, Why};
 use super::round::HookRound;
 use super::run::{Choice, RenewRun, sweep};
 use super::standing::{Standing, is_quiet};
 use super::suggestions;
+use crate::causes::chain;
+use crate::store::quiet::{Mark, Quiet, QuietTimes};
 use crate::store::renewal_state::{Hold, HoldBy};
 
 /// What became of the certificates.
@@ -28,26 +30,35 @@ pub struct RenewReport {
 /// Renews the certificates called `names`.
 pub async fn renew(run: &RenewRun<'_>, names: &[String]) -> RenewReport {
     let now = (run.clock)();
-    let (mut sorting, mut asking) = (Sorting::default(), Vec::new());
-    for looked in on_all_processors(names, |name| look(run, name, now)) {
-        match looked {
-            Looked::Asking(standing) => asking.push(*standing),
-            Looked::Sorted(sorted) => sorting.take(sorted),
-        }
-    }
+    let quiet = if is_for_due(run) { QuietTimes::load(run.state) } else { QuietTimes::default() };
+    let looked = on_all_processors(names, |name| look(run, &quiet, name, now));
+    let mut sorting = Sorting { quiet, ..Sorting::default() };
+    let mut asking: Vec<Standing> = looked.into_iter().filter_map(|one| sorting.take(one)).collect();
     let clients = Clients::default();
     tokio::select! {
         () = suggestions::refresh(&mut asking, &clients, run.options.ca_bundle.as_ref(), now) => {}
         () = run.cancel.requested() => {}
     }
-    asking.into_iter().for_each(|standing| sorting.take(sorted(run, standing, now)));
-    let Sorting { mut report, mut due } = sorting;
+    for standing in asking {
+        sorting.take(look_after_asking(run, standing, now));
+    }
+    let Sorting { mut report, mut due, quiet, is_noted } = sorting;
+    if is_for_due(run)
+        && is_noted
+        && let Err(error) = quiet.save(run.state, now)
+    {
+        tracing::warn!(error = chain(&error), "the next run will look at every certificate again");
+    }
     due.sort_by(|one, other| one.0.name.cmp(&other.0.name));
     if !due.is_empty() {
         renew_due(run, &clients, due, &mut report).await;
     }
     report.outcomes.sort_by(|one, other| one.0.cmp(&other.0));
     report
+}
+
+fn is_for_due(run: &RenewRun<'_>) -> bool {
+    matches!(run.options.choice, Choice::Due)
 }
 
 /// What each of the names gives, in their order, by as many threads as there are processors.
@@ -62,22 +73,73 @@ fn on_all_processors<T: Send>(names: &[String], look: impl Fn(&str) -> T + Sync)
     })
 }
 
-/// A certificate at the first look. Ten thousand of which nothing is to be said are not kept in memory.
+/// A certificate as it was looked at. Of ten thousand that need nothing, not one is kept in memory.
 enum Looked {
+    /// What was found earlier holds.
+    Quiet,
     /// The CA is asked before it can be said.
     Asking(Box<Standing>),
-    Sorted(Sorted),
+    /// With what is noted of it for the next runs.
+    Sorted { name: String, sorted: Sorted, quiet: Option<Quiet> },
 }
 
-fn look(run: &RenewRun<'_>, name: &str, now: OffsetDateTime) -> Looked {
-    let is_for_due = matches!(run.options.choice, Choice::Due);
-    if is_for_due && is_quiet(run.state, name, now) {
-        return Looked::Sorted(Sorted::NotDue);
+enum Sorted {
+    Due(Box<Standing>, Why),
+    Told(Outcome),
+    NotDue,
+}
+
+fn look(run: &RenewRun<'_>, quiet: &QuietTimes, name: &str, now: OffsetDateTime) -> Looked {
+    if is_for_due(run) && is_quiet(run.state, name, quiet.get(name), now) {
+        return Looked::Quiet;
     }
+    let mark = Mark::of(run.state, name);
     match Standing::read(run.state, name) {
-        Ok(standing) if is_for_due && standing.asks(now) => Looked::Asking(Box::new(standing)),
-        Ok(standing) => Looked::Sorted(sorted(run, standing, now)),
-        Err(error) => Looked::Sorted(Sorted::Told(name.to_owned(), Outcome::Failed(Box::new(error.into())))),
+        Ok(standing) if is_for_due(run) && standing.asks(now) => Looked::Asking(Box::new(standing)),
+        Ok(standing) => looked(run, standing, mark, now),
+        Err(error) => told(name, error.into()),
+    }
+}
+
+/// What the CA suggested is noted before anything comes of it; what was read before is read again, as answers take their
+/// time.
+fn look_after_asking(run: &RenewRun<'_>, asked: Standing, now: OffsetDateTime) -> Looked {
+    let Standing { name, state, .. } = asked;
+    if let Err(error) = state.save(run.state, &name) {
+        return told(&name, error.into());
+    }
+    let mark = Mark::of(run.state, &name);
+    match Standing::read(run.state, &name) {
+        Ok(standing) => looked(run, standing, mark, now),
+        Err(error) => told(&name, error.into()),
+    }
+}
+
+fn told(name: &str, error: RenewError) -> Looked {
+    Looked::Sorted { name: name.to_owned(), sorted: Sorted::Told(Outcome::Failed(Box::new(error))), quiet: None }
+}
+
+fn looked(run: &RenewRun<'_>, standing: Standing, mark: Option<Mark>, now: OffsetDateTime) -> Looked {
+    let (name, until) = (standing.name.clone(), standing.quiet_until(now));
+    let quiet = mark.zip(until).map(|(mark, until)| Quiet { mark, until });
+    Looked::Sorted { name, sorted: sorted(run, standing, now), quiet }
+}
+
+fn sorted(run: &RenewRun<'_>, standing: Standing, now: OffsetDateTime) -> Sorted {
+    let choice = run.options.choice;
+    if let Choice::Trial(_) = choice {
+        return Sorted::Due(Box::new(standing), Why::Forced);
+    }
+    let verdict = standing.verdict(now, run.options.next_run);
+    let rate_limited = standing.state.hold.clone().filter(|hold| hold.by == HoldBy::RateLimit && due::holds(hold, now));
+    match (verdict, rate_limited) {
+        (_, Some(Hold { until, by })) if matches!(choice, Choice::Forced) => Sorted::Told(Outcome::Held { until, by }),
+        (Verdict::Due(why), _) => Sorted::Due(Box::new(standing), why),
+        _ if matches!(choice, Choice::Forced) || !standing.state.owed_hooks.is_empty() => {
+            Sorted::Due(Box::new(standing), Why::Forced)
+        }
+        (Verdict::Held { until, by }, _) => Sorted::Told(Outcome::Held { until, by }),
+        (Verdict::Later { .. }, _) => Sorted::NotDue,
     }
 }
 
@@ -85,48 +147,30 @@ fn look(run: &RenewRun<'_>, name: &str, now: OffsetDateTime) -> Looked {
 struct Sorting {
     report: RenewReport,
     due: Vec<(Box<Standing>, Why)>,
+    quiet: QuietTimes,
+    /// Whether something is in `quiet` that no file has.
+    is_noted: bool,
 }
 
 impl Sorting {
-    fn take(&mut self, sorted: Sorted) {
+    /// Gives it back if its CA is to be asked first.
+    fn take(&mut self, looked: Looked) -> Option<Standing> {
+        let (name, sorted, quiet) = match looked {
+            Looked::Asking(standing) => return Some(*standing),
+            Looked::Quiet => {
+                self.report.not_due += 1;
+                return None;
+            }
+            Looked::Sorted { name, sorted, quiet } => (name, sorted, quiet),
+        };
+        self.is_noted |= quiet.is_some();
+        self.quiet.note(name.clone(), quiet);
         match sorted {
             Sorted::Due(standing, why) => self.due.push((standing, why)),
-            Sorted::Told(name, outcome) => self.report.outcomes.push((name, outcome)),
+            Sorted::Told(outcome) => self.report.outcomes.push((name, outcome)),
             Sorted::NotDue => self.report.not_due += 1,
         }
-    }
-}
-
-enum Sorted {
-    Due(Box<Standing>, Why),
-    Told(String, Outcome),
-    NotDue,
-}
-
-/// What the CA suggested is noted before anything comes of it; and what is not due, so that the next run need not look
-/// at it.
-fn sorted(run: &RenewRun<'_>, mut standing: Standing, now: OffsetDateTime) -> Sorted {
-    let choice = run.options.choice;
-    if let Choice::Trial(_) = choice {
-        return Sorted::Due(Box::new(standing), Why::Forced);
-    }
-    let name = standing.name.clone();
-    let verdict = standing.verdict(now, run.options.next_run);
-    let rate_limited = standing.state.hold.clone().filter(|hold| hold.by == HoldBy::RateLimit && due::holds(hold, now));
-    standing.state.quiet = standing.quiet(run.state, now);
-    if let Err(error) = standing.state.save(run.state, &name) {
-        return Sorted::Told(name, Outcome::Failed(Box::new(error.into())));
-    }
-    match (verdict, rate_limited) {
-        (_, Some(Hold { until, by })) if matches!(choice, Choice::Forced) => {
-            Sorted::Told(name, Outcome::Held { until, by })
-        }
-        (Verdict::Due(why), _) => Sorted::Due(Box::new(standing), why),
-        _ if matches!(choice, Choice::Forced) || !standing.state.owed_hooks.is_empty() => {
-            Sorted::Due(Box::new(standing), Why::Forced)
-        }
-        (Verdict::Held { until, by }, _) => Sorted::Told(name, Outcome::Held { until, by }),
-        (Verdict::Later { .. }, _) => Sorted::NotDue,
+        None
     }
 }
 

@@ -9,8 +9,9 @@ use super::due::{self, Facts, Verdict, Why};
 use crate::pki::{Leaf, LeafError};
 use crate::store::StateDir;
 use crate::store::certificate::{CertificateStore, StoreError};
+use crate::store::quiet::{Mark, Quiet};
 use crate::store::renewal::{Renewal, RenewalError, RenewalStore};
-use crate::store::renewal_state::{Quiet, RenewalState};
+use crate::store::renewal_state::RenewalState;
 
 /// What is known of one certificate.
 #[derive(Clone, Debug)]
@@ -65,8 +66,7 @@ impl Standing {
     }
 
     /// Until when there is nothing to decide about what is live.
-    pub(super) fn quiet(&self, dir: &StateDir, now: OffsetDateTime) -> Option<Quiet> {
-        let live = CertificateStore::new(dir, &self.name).live_target()?;
+    pub(super) fn quiet_until(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let at = match self.verdict(now, Duration::ZERO) {
             Verdict::Later { at, .. } => at - LONGEST_TIME_BETWEEN_RUNS,
             Verdict::Held { until, .. } => until,
@@ -74,7 +74,7 @@ impl Standing {
         };
         let next_look = now + SHORTEST_QUIET + spread(&self.name);
         let until = self.state.ask_again.map_or(at, |ask| ask.min(at)).min(next_look);
-        (until > now && self.state.owed_hooks.is_empty()).then_some(Quiet { live, until })
+        (until > now && self.state.owed_hooks.is_empty()).then_some(until)
     }
 }
 
@@ -97,10 +97,9 @@ fn is_ahead(at: OffsetDateTime, now: OffsetDateTime, longest: Duration) -> bool 
 const SHORTEST_QUIET: Duration = due::LATEST_ASKING;
 const LONGEST_QUIET: Duration = SHORTEST_QUIET.saturating_mul(8);
 
-/// Whether there is nothing to do for a certificate; reads as little of it as tells.
-pub(super) fn is_quiet(dir: &StateDir, name: &str, now: OffsetDateTime) -> bool {
-    let Some(Quiet { live, until }) = RenewalState::load(dir, name).quiet else { return false };
-    is_ahead(until, now, LONGEST_QUIET) && CertificateStore::new(dir, name).live_target() == Some(live)
+/// Whether what was found of a certificate still holds; reads nothing of it.
+pub(super) fn is_quiet(dir: &StateDir, name: &str, found: Option<&Quiet>, now: OffsetDateTime) -> bool {
+    found.is_some_and(|found| is_ahead(found.until, now, LONGEST_QUIET) && Mark::of(dir, name) == Some(found.mark))
 }
 
 /// Why it is not known how a certificate stands.
@@ -131,8 +130,11 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-03-01 00:00 UTC);
 
-    fn restless<'a>(dir: &StateDir, names: &[&'a str], now: OffsetDateTime) -> Vec<&'a str> {
-        names.iter().copied().filter(|name| !is_quiet(dir, name, now)).collect()
+    /// What is noted of a certificate that needs nothing.
+    fn noted(dir: &StateDir, name: &str) -> Option<Quiet> {
+        let mark = Mark::of(dir, name)?;
+        let until = Standing::read(dir, name).expect("readable").quiet_until(NOW)?;
+        Some(Quiet { mark, until })
     }
 
     fn state_dir(folder: &tempfile::TempDir) -> StateDir {
@@ -154,16 +156,16 @@ mod tests {
     fn a_quiet_certificate_is_not_looked_at_until_its_time_or_a_change() {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = state_dir(&folder);
-        let names = ["a.example", "b.example"];
-        for name in names {
-            let mut standing = with_certificate(&dir, name, 10);
-            standing.state.quiet = standing.quiet(&dir, NOW);
-            standing.state.save(&dir, name).expect("kept");
-        }
-        assert_eq!(restless(&dir, &names, NOW), [""; 0]);
+        let names = ["a.example", "b.example", "c.example"];
+        names.iter().for_each(|name| _ = with_certificate(&dir, name, 10));
+        let found = names.map(|name| noted(&dir, name));
+        let quiet_at = |now| [0, 1, 2].map(|one| is_quiet(&dir, names[one], found[one].as_ref(), now));
+        assert_eq!(quiet_at(NOW), [true; 3]);
         with_certificate(&dir, "b.example", 10);
-        assert_eq!(restless(&dir, &names, NOW), ["b.example"], "its link leads elsewhere now");
-        assert_eq!(restless(&dir, &names, NOW + time::Duration::days(8)), names, "a week later");
+        RenewalState::default().save(&dir, "c.example").expect("kept");
+        assert_eq!(quiet_at(NOW), [true, false, false], "what leads to it and its state are others now");
+        assert_eq!(quiet_at(NOW + time::Duration::days(8)), [false; 3], "a week later");
+        assert!(!is_quiet(&dir, "a.example", None, NOW));
     }
 
     #[test]
@@ -173,7 +175,7 @@ mod tests {
         let mut days: Vec<i64> = Vec::new();
         for number in 0..30 {
             let standing = with_certificate(&dir, &format!("host{number}.example"), 10);
-            let until = standing.quiet(&dir, NOW).expect("nothing to do").until;
+            let until = standing.quiet_until(NOW).expect("nothing to do");
             days.push((until - NOW).whole_days());
         }
         days.sort_unstable();
@@ -186,9 +188,8 @@ mod tests {
         let dir = state_dir(&folder);
         let mut standing = with_certificate(&dir, "a.example", 10);
         let wrong = NOW + time::Duration::days(1000);
-        standing.state.quiet = standing.quiet(&dir, NOW).map(|quiet| Quiet { until: wrong, ..quiet });
-        standing.state.save(&dir, "a.example").expect("kept");
-        assert_eq!(restless(&dir, &["a.example"], NOW), ["a.example"]);
+        let found = noted(&dir, "a.example").map(|found| Quiet { until: wrong, ..found });
+        assert!(!is_quiet(&dir, "a.example", found.as_ref(), NOW));
         standing.leaf = None;
         standing.state.hold = Some(Hold { until: wrong, by: HoldBy::RateLimit });
         assert_eq!(standing.verdict(NOW, Duration::ZERO), Verdict::Due(Why::Missing));
@@ -199,12 +200,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = state_dir(&folder);
         let mut standing = with_certificate(&dir, "a.example", 70);
-        assert_eq!(standing.quiet(&dir, NOW), None);
+        assert_eq!(standing.quiet_until(NOW), None);
         let until = NOW + time::Duration::hours(2);
         standing.state.hold = Some(Hold { until, by: HoldBy::BackOff });
-        assert_eq!(standing.quiet(&dir, NOW).map(|quiet| quiet.until), Some(until));
+        assert_eq!(standing.quiet_until(NOW), Some(until));
         standing.state.owed_hooks = vec!["x".to_owned()];
-        assert_eq!(standing.quiet(&dir, NOW), None);
+        assert_eq!(standing.quiet_until(NOW), None);
     }
 
     #[test]

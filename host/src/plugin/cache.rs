@@ -48,7 +48,8 @@ impl CompiledCache {
         record.extend_from_slice(MAGIC);
         record.extend_from_slice(record_digest(&record_key(engine, component_sha256), code).as_bytes());
         record.extend_from_slice(code);
-        secure_file::write_whole(&path, &record, 0o600)
+        // What a power cut leaves of it does not have its digest, and is made anew.
+        secure_file::write_whole_soon(&path, &record, 0o600)
             .map_err(|source| CacheError::Write { path, source: Box::new(source) })
     }
 

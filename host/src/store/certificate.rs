@@ -63,7 +63,8 @@ impl CertificateStore {
     /// Keeps a certificate with its chain and key, all PEM, and makes it the live one by one rename. Gives `live/NAME`.
     pub fn store(&self, leaf_pem: &str, chain_pem: &str, key_pem: &str) -> Result<PathBuf, StoreError> {
         let live = self.store_with((KEY, key_pem, 0o600), leaf_pem, chain_pem)?;
-        remove_durably_if_there(&self.pending_path(&key_id(key_pem.as_bytes())))?;
+        // A power cut may bring it back: as the key of a live certificate, which a later run discards.
+        remove_if_there(&self.pending_path(&key_id(key_pem.as_bytes())))?;
         Ok(live)
     }
 
@@ -89,6 +90,7 @@ impl CertificateStore {
             ("chain.pem", chain.as_bytes(), 0o644),
             ("fullchain.pem", fullchain.as_bytes(), 0o644),
         ];
+        // Nobody looks here before the link leads here, so that the folder need not be on disk after each.
         write_whole_files(&folder, &files)?;
         sync_dir(&self.state.archive(&self.name))?;
         self.point_live_to(&folder)?;
@@ -251,6 +253,15 @@ fn swap_link(link: &Path, target: &Path) -> io::Result<()> {
     }
     symlink(target, &temporary)?;
     fs::rename(&temporary, link)
+}
+
+fn remove_if_there(path: &Path) -> Result<(), SecureWriteError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(SecureWriteError::Write { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn remove_durably_if_there(path: &Path) -> Result<(), SecureWriteError> {

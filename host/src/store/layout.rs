@@ -31,7 +31,7 @@ impl StateDir {
     /// Removes files that a killed run had begun to write; those of a certificate's versions are the store's.
     pub fn tidy(&self) {
         let folders = [self.journal_dir(), self.webroot_journal_dir(), self.renewal_dir(), self.cache_dir()];
-        folders.iter().chain([&self.plugins_dir()]).for_each(|folder| remove_abandoned(folder));
+        folders.iter().chain([&self.plugins_dir(), &self.root]).for_each(|folder| remove_abandoned(folder));
         let accounts = std::fs::read_dir(self.accounts_dir()).into_iter().flatten().flatten();
         accounts.for_each(|account| remove_abandoned(&account.path()));
     }
@@ -84,6 +84,11 @@ impl StateDir {
     /// How the renewal of a certificate stands.
     pub fn renewal_state(&self, name: &str) -> PathBuf {
         self.renewal_dir().join(format!("{}.json", file_name(name)))
+    }
+
+    /// Until when certificates need nothing.
+    pub fn quiet_times(&self) -> PathBuf {
+        self.root.join("quiet.json")
     }
 
     /// Hooks for every certificate.

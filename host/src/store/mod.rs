@@ -6,6 +6,7 @@ pub mod foreign_account;
 pub mod journal;
 mod layout;
 pub mod plugin_pins;
+pub mod quiet;
 pub mod renewal;
 pub mod renewal_state;
 pub mod zone_lock;

@@ -1,7 +1,7 @@
 //! How the renewal of a certificate stands, kept between runs: `renewal/NAME.json`.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -42,9 +42,6 @@ pub struct RenewalState {
     /// Id of a key, or where that is elsewhere of its public half, that was given up, and that no other certificate may be for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compromised_key: Option<String>,
-    /// When there is something to decide; spares reading the certificate until then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub quiet: Option<Quiet>,
 }
 
 /// A time before which no attempt is made.
@@ -101,16 +98,6 @@ pub struct OpenOrder {
     /// When the CSR was handed in.
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
-}
-
-/// A time until which a live certificate needs nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quiet {
-    /// Where the live link leads.
-    pub live: PathBuf,
-    /// The end of it.
-    #[serde(with = "time::serde::rfc3339")]
-    pub until: OffsetDateTime,
 }
 
 impl RenewalState {
@@ -199,7 +186,6 @@ mod tests {
                 key: "0123".to_owned(),
                 since: until,
             }),
-            quiet: Some(Quiet { live: "../archive/example.com/1".into(), until }),
             ..RenewalState::default()
         }
     }
@@ -217,10 +203,7 @@ mod tests {
 
     #[test]
     fn an_order_a_hold_a_failure_an_owed_hook_and_a_key_that_was_given_up_are_not_to_be_lost() {
-        assert!(
-            RenewalState { suggestion: state().suggestion, quiet: state().quiet, ..RenewalState::default() }
-                .can_be_lost()
-        );
+        assert!(RenewalState { suggestion: state().suggestion, ..RenewalState::default() }.can_be_lost());
         for kept in [
             RenewalState { failures: 1, ..RenewalState::default() },
             RenewalState { hold: state().hold, ..RenewalState::default() },
