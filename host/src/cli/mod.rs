@@ -18,6 +18,8 @@ mod hook_args;
 
 mod described;
 
+pub mod logging;
+
 mod configured;
 
 mod timings;
@@ -67,8 +69,6 @@ mod completions;
 mod man;
 
 mod debug_bundle;
-
-pub mod logging;
 
 mod lab;
 

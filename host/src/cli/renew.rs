@@ -42,7 +42,7 @@ pub(super) struct Args {
     #[command(flatten)]
     dns: DnsArgs,
     /// How many certificates to renew at once
-    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "NUMBER", env = "ACMITE_AT_ONCE", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     at_once: u8,
     /// For timers: begin at a random moment within the next hour
     #[arg(long)]
