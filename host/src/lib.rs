@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 3 cli/       exit printer setup providers challenges registration publishing hook_args described logging configured view timings issue renew_report renew apply_report apply run list show revoke delete timer persist account import cleanup hook doctor verify plugin lab completions man debug_bundle
-//! 2 flow/      cancel due event session retry method proof publish dns01 dns_persist01 http01 tls_alpn01 prove leftovers on_behalf standing clients suggestions deployers pkcs12 hooks round account request finish issue run plan attempt renew apply schedule revoke doctor
+//! 2 flow/      cancel due event session retry method proof publish dns01 dns_persist01 http01 tls_alpn01 prove leftovers on_behalf rate_limit standing clients suggestions deployers pkcs12 hooks round account request finish issue run plan attempt renew apply schedule revoke doctor
 //! 2 config/    aws_profile credentials file text moving
 //! 1 acme/      problem jws jwk http directory account order challenge authorization certificate ari client
 //! 1 dns/       memo transport resolver answer zone walk cname poll propagation validation watch diagnose

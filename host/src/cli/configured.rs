@@ -78,6 +78,7 @@ impl Configured {
             zone: None,
             at_once: usize::from(self.at_once),
             next_run: std::time::Duration::ZERO,
+            ignores_rate_limits: false,
         }
     }
 }

@@ -4,12 +4,12 @@ use time::OffsetDateTime;
 
 use super::attempt::{Attempt, Outcome, names_of, side_by_side};
 use super::clients::Clients;
-use super::due::{self, Verdict, Why};
+use super::due::{Verdict, Why};
 use super::round::HookRound;
 use super::run::{Choice, RenewRun, sweep};
 use super::standing::{Standing, restless};
 use super::suggestions;
-use crate::store::renewal_state::{Hold, HoldBy};
+use crate::store::renewal_state::HoldBy;
 
 /// What became of the certificates.
 #[derive(Debug, Default)]
@@ -26,14 +26,19 @@ pub struct RenewReport {
 pub async fn renew(run: &RenewRun<'_>, names: &[String]) -> RenewReport {
     let now = (run.clock)();
     let candidates = match run.options.choice {
-        Choice::Due => restless(run.state, names, now),
-        Choice::Forced | Choice::Trial(_) => names.to_vec(),
+        Choice::Due if !run.options.ignores_rate_limits => restless(run.state, names, now),
+        Choice::Due | Choice::Forced | Choice::Trial(_) => names.to_vec(),
     };
     let mut report = RenewReport { not_due: names.len() - candidates.len(), ..RenewReport::default() };
     let mut standings = Vec::new();
     for name in candidates {
         match Standing::read(run.state, &name) {
-            Ok(standing) => standings.push(standing),
+            Ok(mut standing) => {
+                if run.options.ignores_rate_limits {
+                    standing.state.hold.take_if(|hold| hold.by == HoldBy::RateLimit);
+                }
+                standings.push(standing);
+            }
             Err(error) => report.outcomes.push((name, Outcome::Failed(Box::new(error.into())))),
         }
     }
@@ -74,14 +79,14 @@ fn sorted(run: &RenewRun<'_>, mut standing: Standing, now: OffsetDateTime) -> So
     }
     let name = standing.name.clone();
     let verdict = standing.verdict(now, run.options.next_run);
-    let rate_limited = standing.state.hold.clone().filter(|hold| hold.by == HoldBy::RateLimit && due::holds(hold, now));
+    let rate_limited = standing.rate_limit(now);
     standing.state.quiet = standing.quiet(run.state, now);
     if let Err(error) = standing.state.save(run.state, &name) {
         return Sorted::Told(name, Outcome::Failed(Box::new(error.into())));
     }
     match (verdict, rate_limited) {
-        (_, Some(Hold { until, by })) if matches!(choice, Choice::Forced) => {
-            Sorted::Told(name, Outcome::Held { until, by })
+        (_, Some(until)) if matches!(choice, Choice::Forced) => {
+            Sorted::Told(name, Outcome::Held { until, by: HoldBy::RateLimit })
         }
         (Verdict::Due(why), _) => Sorted::Due(Box::new(standing), why),
         _ if matches!(choice, Choice::Forced) || !standing.state.owed_hooks.is_empty() => {
