@@ -1,6 +1,7 @@
 //! Where the log goes: the file that acmite.toml names, and the journal with levels and fields.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -76,18 +77,40 @@ fn a_service_follows_its_log_to_another_file() {
     run.finish().expect_code(0);
 }
 
-/// What the journal's socket hears (systemd's native journal protocol), an entry each.
-fn journal(folder: &Path) -> Arc<Mutex<Vec<String>>> {
+/// An entry by its fields.
+type Entry = BTreeMap<String, String>;
+
+/// What the journal's socket hears. The first datagram is empty and asks whether anybody listens.
+fn journal(folder: &Path) -> Arc<Mutex<Vec<Entry>>> {
     let socket = UnixDatagram::bind(folder.join("socket")).unwrap();
     let heard = Arc::new(Mutex::new(Vec::new()));
     let all = heard.clone();
     std::thread::spawn(move || {
         let mut buffer = [0; 65_536];
         while let Ok(length) = socket.recv(&mut buffer) {
-            all.lock().unwrap().push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+            all.lock().unwrap().extend((length > 0).then(|| entry(&buffer[..length])));
         }
     });
     heard
+}
+
+/// systemd's native journal protocol: `NAME=VALUE`, or the name, eight bytes of the value's length, and the value.
+fn entry(mut rest: &[u8]) -> Entry {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut fields = Entry::new();
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let (line, after) = (&rest[..end], &rest[end + 1..]);
+        if let Some(at) = line.iter().position(|byte| *byte == b'=') {
+            fields.insert(text(&line[..at]), text(&line[at + 1..]));
+            rest = after;
+        } else {
+            let (length, after) = after.split_first_chunk().unwrap();
+            let length = usize::try_from(u64::from_le_bytes(*length)).unwrap();
+            fields.insert(text(line), text(&after[..length]));
+            rest = &after[length + 1..];
+        }
+    }
+    fields
 }
 
 #[test]
@@ -104,14 +127,14 @@ fn under_systemd_the_journal_has_levels_and_the_number_of_each_request() {
     );
     let Some(run) = world.issue(&state).args(["-v"]).with_mounts(&mounts) else { return };
     let done = run.run().expect_code(0);
-    // The first datagram is empty and asks whether anybody listens.
-    let entries: Vec<String> = heard.lock().unwrap().iter().filter(|entry| !entry.is_empty()).cloned().collect();
-    let requests = |entry: &&String| entry.contains("ACME request");
-    assert_eq!(entries.iter().filter(requests).count(), world.lab.ca.requests().len(), "{entries:#?}");
+    let entries = heard.lock().unwrap().clone();
+    let requests: Vec<&Entry> = entries.iter().filter(|entry| entry["MESSAGE"].starts_with("ACME request")).collect();
+    let numbers: BTreeSet<&String> = requests.iter().map(|entry| &entry["F_REQUEST"]).collect();
+    assert_eq!(numbers.len(), world.lab.ca.requests().len(), "{entries:#?}");
     for entry in &entries {
-        assert!(entry.contains("SYSLOG_IDENTIFIER=acmite\n") && entry.contains("PRIORITY="), "{entry}");
+        assert!(entry["SYSLOG_IDENTIFIER"] == "acmite" && entry.contains_key("PRIORITY"), "{entry:?}");
     }
-    let failed = entries.iter().find(|entry| entry.contains("ACME request failed")).unwrap();
-    assert!(failed.contains("F_REQUEST") && failed.contains("F_URL"), "{failed}");
+    let failed = requests.iter().find(|entry| entry["MESSAGE"] == "ACME request failed").unwrap();
+    assert!(failed.contains_key("F_ERROR") && failed["F_URL"].starts_with("https://"), "{failed:?}");
     assert!(!done.stderr.contains("ACME request"), "{done}");
 }

@@ -93,7 +93,8 @@ where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
     let level = LevelFilter::DEBUG;
-    let is_kept = dynamic_filter_fn(|_, _| kept_file().is_some()).with_max_level_hint(level);
+    let is_kept = dynamic_filter_fn(move |metadata, _| *metadata.level() <= level && kept_file().is_some());
+    let is_kept = is_kept.with_max_level_hint(level);
     let layer = tracing_subscriber::fmt::layer().with_writer(|| Kept).with_ansi(false);
     layer.with_filter(is_kept.and(for_level(level)))
 }
