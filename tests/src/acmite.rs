@@ -268,14 +268,21 @@ fn build() -> PathBuf {
             std::fs::write(&path, component).expect("written");
         }
     }
+    workspace_program("acmite")
+}
+
+/// A program of the workspace, built as the tests were: with the features of the whole workspace.
+///
+/// # Panics
+/// If it does not build.
+pub fn workspace_program(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // With the features of the whole workspace, as the tests were built.
     let status = Command::new(cargo)
-        .args(["build", "--locked", "--workspace", "--bin", "acmite"])
+        .args(["build", "--quiet", "--locked", "--workspace", "--bin", name])
         .current_dir(repository())
         .status()
         .expect("cargo that starts");
-    assert!(status.success(), "acmite does not build");
+    assert!(status.success(), "{name} does not build");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
-    target.join("debug/acmite")
+    target.join("debug").join(name)
 }

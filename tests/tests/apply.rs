@@ -1,6 +1,7 @@
 //! `acmite.toml` is made so: what is missing or has changed is issued, all else is left alone.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use acmite_tests::acmite::{Acmite, Finished};
@@ -234,6 +235,7 @@ impl Row {
             "this file" => ("config", path("toml").into()),
             "state folder" => ("state_dir", path("state").into()),
             "certificates at once" => ("at_once", (source + 10).into()),
+            "log file" => ("log_file", path("log").into()),
             other => panic!("{other} is not tried"),
         }
     }
@@ -266,9 +268,7 @@ impl Row {
 
 #[test]
 fn the_table_of_who_wins_is_true() {
-    let rows = rows();
-    assert_eq!(rows.len(), 3);
-    for row in rows {
+    for row in rows() {
         let scene = Scene::duckdns("127.0.0.1:1".parse().unwrap(), "none");
         for first in (0..3).filter(|source| !row.sources[*source].is_empty()) {
             let expected = row.says(&scene, first).1;
@@ -278,6 +278,46 @@ fn the_table_of_who_wins_is_true() {
             assert_eq!(row.shown(&scene, 3), number, "{}", row.setting);
         }
     }
+}
+
+/// All that the command line says, in all its manual pages.
+fn manual(folder: &std::path::Path) -> Vec<String> {
+    Acmite::new("man", &folder.join("state")).args([folder.join("man")]).run().expect_code(0);
+    let pages = std::fs::read_dir(folder.join("man")).unwrap();
+    pages.map(|page| std::fs::read_to_string(page.unwrap().path()).unwrap().replace('\\', " ")).collect()
+}
+
+fn words_after<'a>(text: &'a str, mark: &str) -> impl Iterator<Item = String> + 'a + use<'a> {
+    let word = |rest: &str| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).collect();
+    text.split(mark).skip(1).map(word).collect::<Vec<String>>().into_iter()
+}
+
+#[test]
+fn every_variable_and_every_key_for_the_whole_file_is_in_the_table_of_who_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let sorted = |names: Vec<String>| names.into_iter().filter(|name| !name.is_empty()).collect::<BTreeSet<_>>();
+    let [_, variables, keys] = [0, 1, 2].map(|n| sorted(rows().iter().map(|row| row.sources[n].clone()).collect()));
+    let pages = manual(folder.path());
+    assert_eq!(
+        sorted(pages.iter().flat_map(|page| words_after(page, "May also be specified with the  fB")).collect()),
+        variables
+    );
+    let schema: Value =
+        serde_json::from_str(&std::fs::read_to_string(repository().join("docs/acmite.schema.json")).unwrap()).unwrap();
+    let properties = schema["properties"].as_object().unwrap();
+    let plain = properties.iter().filter(|(_, one)| one["type"] != "object").map(|(key, _)| key.clone());
+    assert_eq!(sorted(plain.collect()), keys);
+}
+
+#[test]
+fn every_flag_that_a_key_is_said_to_be_is_there() {
+    let schema = std::fs::read_to_string(repository().join("docs/acmite.schema.json")).unwrap();
+    let help = Acmite::without_state("issue --help", &repository()).run().expect_code(0).stdout;
+    let flags: BTreeSet<String> = words_after(&schema, "; as --").collect();
+    assert!(flags.len() > 20, "{flags:?}");
+    // That one is of `acmite apply` and `acmite run`.
+    let missing: Vec<_> = flags.iter().filter(|f| *f != "at-once" && !help.contains(&format!("--{f}"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

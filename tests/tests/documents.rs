@@ -42,3 +42,21 @@ fn every_finding_of_the_doctor_is_staged_in_a_test() {
         Code::ALL.iter().map(|code| code.name()).filter(|name| !staged.contains(&format!("\"{name}\""))).collect();
     assert_eq!(missing, [""; 0]);
 }
+
+/// The image itself is built by no test: nothing here runs containers.
+#[test]
+fn the_container_recipe_takes_the_package_that_is_made_and_its_commands_are_those_of_the_readme() {
+    let read = |name: &str| std::fs::read_to_string(repository().join(name)).unwrap();
+    let (recipe, dist, readme) = (read("Containerfile"), read("xtask/src/dist.rs"), read("README.md"));
+    for words in ["source=target/dist,target=/dist", "/dist/acmite_*_", "VOLUME /var/lib/acmite", "/usr/bin/acmite"] {
+        assert!(recipe.contains(words), "{words}");
+    }
+    for made in
+        ["root().join(\"target/dist\")", "acmite_{version}_{architecture}.deb", "usr/bin/acmite", "var/lib/acmite"]
+    {
+        assert!(dist.contains(made), "{made}");
+    }
+    let commands = recipe.lines().filter_map(|line| line.strip_prefix("#   "));
+    let missing: Vec<&str> = commands.filter(|command| !readme.contains(command)).collect();
+    assert_eq!(missing, [""; 0]);
+}

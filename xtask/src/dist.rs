@@ -11,14 +11,29 @@ use crate::plugins;
 use crate::steps::{StepError, cargo};
 use deb::{Control, File};
 
-/// Builds and packs for a target; with `binary`, packs that one.
-pub(crate) fn run(target: Option<String>, binary: Option<PathBuf>) -> Result<(), StepError> {
-    let target = target.unwrap_or_else(best_target);
-    let binary = match binary {
+/// Which binary is packed, and where to.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Rust's name of the machine to build for; a static one where the toolchain has it, if none is named
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+    /// Pack this binary and build none
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+    /// The folder to write to [default: target/dist]
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+}
+
+/// Builds and packs for a target.
+pub(crate) fn run(options: Options) -> Result<(), StepError> {
+    let target = options.target.unwrap_or_else(best_target);
+    let folder = options.to.unwrap_or_else(|| root().join("target/dist"));
+    let binary = match options.binary {
         Some(binary) => binary,
         None => build(&target)?,
     };
-    Ok(pack(&target, &binary)?)
+    Ok(pack(&target, &binary, &folder)?)
 }
 
 /// A binary without a C library of the system's runs on every Linux.
@@ -43,14 +58,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository")
 }
 
-fn pack(target: &str, binary: &Path) -> Result<(), DistError> {
-    let folder = root().join("target/dist");
+fn pack(target: &str, binary: &Path, folder: &Path) -> Result<(), DistError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| DistError::Write { path, source }
     };
-    std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
-    let files = files(binary)?;
+    std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    let files = files(binary, folder)?;
     let version = env!("CARGO_PKG_VERSION");
     let architecture = match target.split('-').next() {
         Some("x86_64") => "amd64",
@@ -70,7 +84,7 @@ fn pack(target: &str, binary: &Path) -> Result<(), DistError> {
 }
 
 /// What is installed, by its place below `/`.
-fn files(binary: &Path) -> Result<Vec<File>, DistError> {
+fn files(binary: &Path, folder: &Path) -> Result<Vec<File>, DistError> {
     let read = |path: &Path| std::fs::read(path).map_err(|source| DistError::Read { path: path.to_owned(), source });
     let mut files = vec![File::program("usr/bin/acmite", read(binary)?)];
     for (shell, place) in COMPLETIONS {
@@ -81,7 +95,11 @@ fn files(binary: &Path) -> Result<Vec<File>, DistError> {
     }
     files.push(File::plain("usr/share/doc/acmite/copyright", COPYRIGHT.as_bytes().to_vec()));
     files.push(File::zipped("usr/share/doc/acmite/changelog.gz", &read(&root().join("CHANGELOG.md"))?));
-    let pages = root().join("target/dist/man");
+    files.extend(units(binary)?);
+    // The sandbox of the units lets them write there, and they do not start where it is missing.
+    files.push(File::private_folder("var/lib/acmite"));
+    let pages = folder.join("man");
+    remove_folder(&pages)?;
     said(binary, &["man", &pages.display().to_string()])?;
     let entries = std::fs::read_dir(&pages).map_err(|source| DistError::Read { path: pages.clone(), source })?;
     for page in entries.flatten().map(|entry| entry.path()) {
@@ -90,6 +108,41 @@ fn files(binary: &Path) -> Result<Vec<File>, DistError> {
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
+}
+
+/// Pages of commands that are no more would be packed too.
+fn remove_folder(path: &Path) -> Result<(), DistError> {
+    match std::fs::remove_dir_all(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(DistError::Write { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The service with its timer, and the service that goes on, as the binary itself writes them.
+fn units(binary: &Path) -> Result<Vec<File>, DistError> {
+    let installed = ["--program", "/usr/bin/acmite", "--state-dir", "/var/lib/acmite"];
+    let mut units = Vec::new();
+    for kind in ["--systemd", "--service"] {
+        let said = said(binary, &[&["--json", "timer", "print", kind], &installed[..]].concat())?;
+        let printed: Printed = serde_json::from_slice(&said).map_err(|source| DistError::NoUnits { source })?;
+        let file =
+            |Unit { name, text }: Unit| File::plain(&format!("usr/lib/systemd/system/{name}"), text.into_bytes());
+        units.extend(printed.files.into_iter().map(file));
+    }
+    Ok(units)
+}
+
+#[derive(serde::Deserialize)]
+struct Printed {
+    files: Vec<Unit>,
+}
+
+#[derive(serde::Deserialize)]
+struct Unit {
+    name: String,
+    text: String,
 }
 
 const COMPLETIONS: [(&str, &str); 3] = [
@@ -139,6 +192,12 @@ pub(crate) enum DistError {
     Refused {
         /// The command.
         command: String,
+    },
+    /// The binary prints its units in another way.
+    #[error("the units that the binary printed cannot be read: {source}")]
+    NoUnits {
+        /// Why.
+        source: serde_json::Error,
     },
     /// Debian has another name for the machine, or none.
     #[error("it is not known what Debian calls the machine of {target}; add it to dist.rs")]

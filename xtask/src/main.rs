@@ -37,14 +37,7 @@ enum Command {
     /// Build target/release/acmite with every provider bundled.
     Build,
     /// Pack acmite for others, to target/dist: an archive and a Debian package.
-    Dist {
-        /// Rust's name of the machine to build for; a static one where the toolchain has it, if none is named.
-        #[arg(long, value_name = "TARGET")]
-        target: Option<String>,
-        /// Pack this binary and build none.
-        #[arg(long, value_name = "FILE")]
-        binary: Option<std::path::PathBuf>,
-    },
+    Dist(dist::Options),
     /// Find the real servers the tests run against, install what is missing, and say what could not be had.
     Peers,
     /// Measure acmite beside lego, certbot and a bare client; no network is needed.
@@ -72,7 +65,7 @@ fn main() -> ExitCode {
         Command::Test { quick } => steps::test(quick),
         Command::Plugins => plugins::build(),
         Command::Build => steps::build(),
-        Command::Dist { target, binary } => dist::run(target, binary),
+        Command::Dist(options) => dist::run(options),
         Command::Peers => peers::ensure(),
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map_err(Into::into),

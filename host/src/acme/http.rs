@@ -461,6 +461,14 @@ impl AcmeError {
         }
     }
 
+    /// How long the CA asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Whether the CA may have done what it was asked for all the same.
     pub(super) fn is_ambiguous(&self) -> bool {
         match self {

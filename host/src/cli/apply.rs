@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::providers::ProviderPool;
 use super::setup::on_signals;
-use super::view::all_names;
+use super::view::{AllNames, all_names};
 use crate::config::file::schema;
 use crate::flow::{self, Choice, Event, Plan, RenewRun};
 
@@ -44,12 +44,13 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
         return Ok(Exit::Done);
     }
     let configured = args.config.read(global)?;
-    let known = all_names(&configured.state)?;
+    let AllNames { found: known, unread } = all_names(&configured.state);
+    unread.iter().for_each(|failure| printer.failure(failure));
     let wanted = &configured.described.certificates;
     if args.plan {
         let plan = Plan::new(&configured.state, wanted, &known);
         printer.result(&plan_text(&plan), &plan_json(&plan, &configured));
-        return Ok(plan_exit(&plan));
+        return Ok(if unread.is_empty() { plan_exit(&plan) } else { Exit::State });
     }
     let cancel = on_signals(printer)?;
     let options = configured.options(Choice::Forced);
@@ -65,5 +66,9 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     };
     let report = flow::apply(&run, wanted, &known).await;
     printer.result(&text(&report), &json(&report));
-    Ok(if cancel.is_requested() { Exit::Interrupted } else { exit(&report) })
+    Ok(match exit(&report) {
+        _ if cancel.is_requested() => Exit::Interrupted,
+        Exit::Done if !unread.is_empty() => Exit::State,
+        exit => exit,
+    })
 }

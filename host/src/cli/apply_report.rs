@@ -53,6 +53,7 @@ pub(super) fn plan_json(plan: &Plan, configured: &Configured) -> Value {
         "config": configured.file,
         "state_dir": configured.state.root(),
         "at_once": configured.at_once,
+        "log_file": configured.log_file,
         "certificates": plan.steps.iter().map(certificate).collect::<Vec<_>>(),
         "not_in_file": plan.undescribed,
     })

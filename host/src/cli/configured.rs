@@ -7,6 +7,7 @@ use clap::Args;
 use super::Global;
 use super::described::{Described, read};
 use super::exit::Failure;
+use super::logging;
 use super::setup::{absolute, is_root, open_state_or};
 use crate::flow::{Choice, RenewOptions};
 use crate::store::StateDir;
@@ -34,6 +35,8 @@ pub(super) struct Configured {
     pub(super) state: StateDir,
     /// How many certificates at once.
     pub(super) at_once: u8,
+    /// Where the log is kept besides.
+    pub(super) log_file: Option<PathBuf>,
 }
 
 impl ConfigArgs {
@@ -53,11 +56,13 @@ impl ConfigArgs {
         self.settle(global, read(&self.path())?)
     }
 
-    /// What holds where the file says `described`.
+    /// What holds where the file says `described`; the log goes there from now on.
     pub(super) fn settle(&self, global: &Global, described: Described) -> Result<Configured, Failure> {
         let state = open_state_or(global, described.state_dir.as_deref())?;
         let at_once = self.at_once.or(described.at_once).unwrap_or(USUAL_AT_ONCE);
-        Ok(Configured { file: self.path(), described, state, at_once })
+        let log_file = global.log_file.clone().or_else(|| described.log_file.clone());
+        logging::keep_in(log_file.as_deref())?;
+        Ok(Configured { file: self.path(), described, state, at_once, log_file })
     }
 }
 
@@ -73,6 +78,7 @@ impl Configured {
             zone: None,
             at_once: usize::from(self.at_once),
             next_run: std::time::Duration::ZERO,
+            ignores_rate_limits: false,
         }
     }
 }

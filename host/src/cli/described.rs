@@ -24,6 +24,8 @@ pub(super) struct Described {
     pub(super) state_dir: Option<PathBuf>,
     /// How many certificates at once.
     pub(super) at_once: Option<u8>,
+    /// Where the log is kept.
+    pub(super) log_file: Option<PathBuf>,
     /// The certificates.
     pub(super) certificates: Vec<Wanted>,
 }
@@ -42,6 +44,7 @@ pub(super) fn read(path: &Path) -> Result<Described, ConfigError> {
         certificates: certificates.collect::<Result<_, _>>()?,
         state_dir: raw.state_dir.as_ref().map(|path| text.resolve(path)),
         at_once: raw.at_once,
+        log_file: raw.log_file.as_ref().map(|path| text.resolve(path)),
     })
 }
 

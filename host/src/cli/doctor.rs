@@ -18,7 +18,7 @@ use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::providers::{ProviderArgs, ProviderPool};
 use super::setup::{DnsArgs, Opened, default_state_path, on_signals, server, staging_of, state_path};
-use super::view::all_names;
+use super::view::{AllNames, all_names};
 use crate::causes::chain;
 use crate::flow::doctor::{self, Checkup, Condition};
 use crate::flow::{Cancel, Clients, Event, Standing};
@@ -76,8 +76,10 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
 }
 
 async fn examine(args: &Args, state: &StateDir, cancel: &Cancel) -> Result<Vec<Finding>, Failure> {
-    let kept = all_names(state)?;
-    let mut findings = Vec::new();
+    let AllNames { found: kept, unread } = all_names(state);
+    let unread = unread.into_iter().map(|failure| failure.message);
+    let mut findings: Vec<Finding> =
+        unread.map(|why| Finding::of(None, Condition::StateFolder { path: state.root().to_owned(), why })).collect();
     let pool = ProviderPool::new(state);
     let clients = Clients::default();
     match &args.name {

@@ -109,7 +109,8 @@ impl Failure {
         Self { message: format!("{what}: {}", self.message), ..self }
     }
 
-    fn with(self, remedy: &str) -> Self {
+    /// With what to do next.
+    pub fn with(self, remedy: &str) -> Self {
         Self { remedy: Some(remedy.to_owned()), ..self }
     }
 }

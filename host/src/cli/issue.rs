@@ -21,7 +21,9 @@ use super::publishing::PublishArgs;
 use super::registration::RegistrationArgs;
 use super::setup::{CaArgs, DnsArgs, Opened, absolute, moment, on_signals, open_state};
 use super::timings::Timings;
-use crate::acme::AcmeClient;
+use super::view;
+use crate::acme::{AcmeClient, AcmeError};
+use crate::causes::chain;
 use crate::flow::{self, Event, HookRound, IssueRequest, Issued, KEY_OF_REQUEST, KeyChoice, Standing};
 use crate::name::CertName;
 use crate::pki::{CertificateRequest, KeyType};
@@ -91,6 +93,9 @@ pub(super) struct Args {
     preferred_chain: Option<String>,
     #[command(flatten)]
     hooks: HookArgs,
+    /// Do not wait where the CA has asked to (429 or 503 with Retry-After)
+    #[arg(long, help_heading = "CA")]
+    ignore_rate_limit: bool,
     /// Say at the end which step took how long
     #[arg(long, help_heading = "State and output")]
     timings: bool,
@@ -118,15 +123,21 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     // What a crashed run left would be in the way of nobody but should not stay longer than that.
     state.tidy();
     flow::remove_leftovers(&session).await?;
+    if !args.ignore_rate_limit {
+        heed_rate_limit(state, &request)?;
+    }
     let round = HookRound::new(state);
     let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
     round.before(&certificate, &names, &renewal.hooks, &observe).await;
     let issuing = async {
         let client = tokio::select! {
-            client = AcmeClient::connect(&request.server, args.ca.http()?) => client?,
+            client = AcmeClient::connect(&request.server, args.ca.http()?) => {
+                client.map_err(|error| waiting(state, &request, error.retry_after(), error.into()))?
+            }
             () = cancel.requested() => return Err(Failure::new(Exit::Interrupted, "interrupted; nothing was begun")),
         };
-        Ok(flow::issue(&session, &client, &setup, &request).await?)
+        let issued = flow::issue(&session, &client, &setup, &request).await;
+        issued.map_err(|error| waiting(state, &request, error.ca().and_then(AcmeError::retry_after), error.into()))
     };
     let issued = issuing.await.map_err(|failure: Failure| stopped(failure, cancel.is_requested()));
     let failed_hooks = match &issued {
@@ -159,6 +170,30 @@ async fn lock(state: &StateDir, name: &str, observe: &(dyn Fn(Event) + Send + Sy
 }
 
 const LOCK_TIME: Duration = Duration::from_secs(900);
+
+/// A CA that asked to wait is not asked before.
+fn heed_rate_limit(state: &StateDir, request: &IssueRequest) -> Result<(), Failure> {
+    let (name, server) = (&request.certificate, &request.server);
+    let Some(until) = flow::asked_to_wait(state, name, server, OffsetDateTime::now_utc()) else { return Ok(()) };
+    let until = view::moment(until);
+    let message = format!("the CA has asked to wait with {name} until {until}, and is not asked before");
+    Err(Failure::new(Exit::CaRefused, message).with(IGNORE_RATE_LIMIT))
+}
+
+const IGNORE_RATE_LIMIT: &str = "wait until then, try with --staging or another CA, or ask it all the same with \
+    --ignore-rate-limit";
+
+/// The failure with the time that the CA asks to wait, if it does, which is kept for the next run.
+fn waiting(state: &StateDir, request: &IssueRequest, after: Option<Duration>, failure: Failure) -> Failure {
+    let Some(after) = after else { return failure };
+    match flow::note_wait(state, &request.certificate, &request.server, (after, failure.message.clone())) {
+        Ok(until) => {
+            let message = format!("{}; it asks to wait until {}", failure.message, view::moment(until));
+            Failure { message, ..failure }
+        }
+        Err(error) => failure.about(&chain(&error)),
+    }
+}
 
 /// The id of the live certificate, if it came from the same CA.
 fn replaced(state: &StateDir, request: &IssueRequest) -> Option<String> {

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::exit::{Exit, Failure};
 use super::setup::open_state;
-use super::view::{self, moment};
+use super::view::{self, AllNames, moment};
 use super::{Global, Printer};
 use crate::causes::chain;
 use crate::flow::Standing;
@@ -21,7 +21,8 @@ pub(super) fn run(_args: &Args, global: &Global, printer: &Printer) -> Result<Ex
     let now = OffsetDateTime::now_utc();
     let mut rows = vec![HEADING.map(str::to_owned)];
     let mut all: Vec<Value> = Vec::new();
-    for name in view::all_names(&state)? {
+    let AllNames { found, unread } = view::all_names(&state);
+    for name in found {
         match Standing::read(&state, &name) {
             Ok(standing) => {
                 rows.push(row(&standing, now));
@@ -34,9 +35,11 @@ pub(super) fn run(_args: &Args, global: &Global, printer: &Printer) -> Result<Ex
             }
         }
     }
-    let text = if all.is_empty() { "no certificates; `acmite issue` gets one".to_owned() } else { aligned(&rows) };
-    printer.result(&text, &json!({"certificates": all}));
-    Ok(Exit::Done)
+    let unread: Vec<String> = unread.into_iter().map(|failure| failure.message).collect();
+    let mut text = if all.is_empty() { "no certificates; `acmite issue` gets one".to_owned() } else { aligned(&rows) };
+    unread.iter().for_each(|why| text.push_str(&format!("\nthere may be more: {why}")));
+    printer.result(&text, &json!({"certificates": all, "unread": unread}));
+    Ok(if unread.is_empty() { Exit::Done } else { Exit::State })
 }
 
 const HEADING: [&str; 6] = ["NAME", "EXPIRES", "NEXT RENEWAL", "LAST", "PROVIDER", "ISSUER"];

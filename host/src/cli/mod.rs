@@ -20,6 +20,8 @@ mod csr;
 
 mod described;
 
+pub mod logging;
+
 mod configured;
 
 mod timings;
@@ -69,8 +71,6 @@ mod completions;
 mod man;
 
 mod debug_bundle;
-
-pub mod logging;
 
 mod lab;
 

@@ -42,8 +42,11 @@ pub(super) struct Args {
     #[command(flatten)]
     dns: DnsArgs,
     /// How many certificates to renew at once
-    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "NUMBER", env = "ACMITE_AT_ONCE", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     at_once: u8,
+    /// Do not wait where a CA has asked to (429 or 503 with Retry-After)
+    #[arg(long)]
+    ignore_rate_limit: bool,
     /// For timers: begin at a random moment within the next hour
     #[arg(long)]
     random_delay: bool,
@@ -99,6 +102,7 @@ fn options(args: &Args) -> RenewOptions {
         zone: args.dns.zone.clone(),
         at_once: usize::from(args.at_once),
         next_run: if args.random_delay { TIMER_PERIOD } else { Duration::ZERO },
+        ignores_rate_limits: args.ignore_rate_limit,
     }
 }
 

@@ -25,7 +25,10 @@ pub(super) fn line(name: &str, outcome: &Outcome) -> String {
         Outcome::Tried => format!("{name}: the trial went well; nothing was stored"),
         Outcome::Deployed { .. } => format!("{name}: deploy hooks of the last renewal were run again{hooks}"),
         Outcome::Held { until, by: HoldBy::RateLimit } => {
-            format!("{name}: due, and the CA asked to wait until {}", moment(*until))
+            format!(
+                "{name}: due, and the CA asked to wait until {}; till then it is not asked (--ignore-rate-limit)",
+                moment(*until)
+            )
         }
         Outcome::Held { until, .. } => {
             format!("{name}: due; after the last failure it is tried again from {} on, or with --force", moment(*until))

@@ -12,20 +12,36 @@ use crate::flow::due::Verdict;
 use crate::store::renewal;
 use crate::store::{StateDir, certificate};
 
-/// The names of all certificates, live or remembered, sorted.
-pub(super) fn all_names(state: &StateDir) -> Result<Vec<String>, Failure> {
-    let live = certificate::list(state).map_err(|error| Failure::of(Exit::State, &error))?;
-    let remembered = renewal::list(state).map_err(|error| Failure::of(Exit::State, &error))?;
-    Ok(live.into_iter().chain(remembered).collect::<BTreeSet<_>>().into_iter().collect())
+/// The names of all certificates, live or remembered.
+pub(super) struct AllNames {
+    /// Those that were found, sorted.
+    pub(super) found: Vec<String>,
+    /// Why there may be more.
+    pub(super) unread: Vec<Failure>,
+}
+
+/// Looks at both folders; one that cannot be read hides nothing of the other.
+pub(super) fn all_names(state: &StateDir) -> AllNames {
+    let live = certificate::list(state).map_err(|error| Failure::of(Exit::State, &error));
+    let remembered = renewal::list(state).map_err(|error| Failure::of(Exit::State, &error));
+    let (mut found, mut unread) = (BTreeSet::new(), Vec::new());
+    for names in [live, remembered] {
+        match names {
+            Ok(names) => found.extend(names),
+            Err(failure) => unread.push(failure),
+        }
+    }
+    AllNames { found: found.into_iter().collect(), unread }
 }
 
 /// Refuses the name of a certificate that is not there.
 pub(super) fn known(state: &StateDir, name: &str) -> Result<(), Failure> {
-    if all_names(state)?.iter().any(|known| known == name) {
+    let AllNames { found, unread } = all_names(state);
+    if found.iter().any(|known| known == name) {
         return Ok(());
     }
     let message = format!("there is no certificate {name:?}; `acmite list` shows those there are");
-    Err(Failure::new(Exit::Usage, message))
+    Err(unread.into_iter().next().unwrap_or_else(|| Failure::new(Exit::Usage, message)))
 }
 
 /// Its names.

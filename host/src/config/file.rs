@@ -18,6 +18,8 @@ pub struct RawConfig {
     pub state_dir: Option<PathBuf>,
     /// How many certificates to get at once, 1 to 64; as --at-once.
     pub at_once: Option<u8>,
+    /// File that the log is appended to, whatever -v and -q say; it is rotated when it has grown; as --log-file.
+    pub log_file: Option<PathBuf>,
     /// CAs and the accounts there, by a name of your choice.
     pub ca: BTreeMap<String, RawCa>,
     /// Instances of providers, by a name of your choice.

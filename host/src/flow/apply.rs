@@ -46,8 +46,8 @@ pub async fn apply(run: &RenewRun<'_>, wanted: &[Wanted], known: &[String]) -> A
         let done = match step {
             Ok(Step::Keep) => Applied::Kept,
             Ok(Step::Update { changes }) => updated(run, wanted, changes),
-            Ok(Step::Issue | Step::Reissue { .. }) => match held(run, &name) {
-                Some(Hold { until, by }) => Applied::Attempted(Outcome::Held { until, by }),
+            Ok(Step::Issue | Step::Reissue { .. }) => match held(run, wanted) {
+                Some(Hold { until, by, .. }) => Applied::Attempted(Outcome::Held { until, by }),
                 None => {
                     to_issue.push(wanted);
                     continue;
@@ -69,10 +69,11 @@ fn failed(error: RenewError) -> Applied {
 }
 
 /// The wait that an attempt must respect.
-fn held(run: &RenewRun<'_>, name: &str) -> Option<Hold> {
+fn held(run: &RenewRun<'_>, wanted: &Wanted) -> Option<Hold> {
     let waits = |hold: &Hold| hold.by == HoldBy::RateLimit || matches!(run.options.choice, Choice::Due);
     let now = (run.clock)();
-    RenewalState::load(run.state, name).hold.filter(|hold| due::holds(hold, now) && waits(hold))
+    let in_force = |hold: &Hold| due::holds(hold, now) && hold.is_for(&wanted.renewal.server) && waits(hold);
+    RenewalState::load(run.state, &wanted.name).hold.filter(in_force)
 }
 
 fn updated(run: &RenewRun<'_>, wanted: &Wanted, changes: Vec<Change>) -> Applied {

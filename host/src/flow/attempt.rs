@@ -13,6 +13,7 @@ use super::due::{self, Verdict, Why};
 use super::event::Event;
 use super::issue::{IssueError, issue};
 use super::plan::Wanted;
+use super::rate_limit;
 use super::request::{IssueRequest, Keep};
 use super::round::HookRound;
 use super::run::{Choice, RenewRun};
@@ -96,13 +97,14 @@ impl Attempt<'_> {
         // Another CA does not know the certificate.
         let same_ca = standing.renewal.as_ref().is_some_and(|before| before.server == renewal.server);
         let replaced = standing.replaceable().filter(|_| same_ca);
+        let server = renewal.server.clone();
         match self.obtain(renewal, replaced, setup).await {
             Ok(leaf) => {
                 let failed_hooks = self.round.deploy(&self.name, &names, &|event| self.tell(event)).await?;
                 Ok(Outcome::Renewed { leaf: Box::new(leaf), failed_hooks })
             }
             Err(error) => {
-                self.note_failure(&error, standing.leaf.as_ref())?;
+                self.note_failure(&error, standing.leaf.as_ref(), &server)?;
                 Err(error)
             }
         }
@@ -177,7 +179,7 @@ impl Attempt<'_> {
         record.resolvers.iter().map(read).collect()
     }
 
-    fn note_failure(&self, error: &RenewError, leaf: Option<&Leaf>) -> Result<(), RenewalStateError> {
+    fn note_failure(&self, error: &RenewError, leaf: Option<&Leaf>, server: &Url) -> Result<(), RenewalStateError> {
         if self.run.cancel.is_requested() {
             return Ok(());
         }
@@ -186,8 +188,10 @@ impl Attempt<'_> {
         state.failures = state.failures.saturating_add(1);
         state.last_attempt = Some(now);
         state.last_error = Some(crate::causes::chain(error));
-        let hold = due::hold_after(now, state.failures, leaf.map(|leaf| leaf.not_after), error.retry_after());
-        state.hold = Some(hold);
+        state.hold = Some(match error.retry_after() {
+            Some(after) => rate_limit::hold(now, after, server),
+            None => due::hold_after(now, state.failures, leaf.map(|leaf| leaf.not_after)),
+        });
         state.save(self.run.state, &self.name)
     }
 
@@ -301,9 +305,6 @@ impl RenewError {
 
     /// How long the CA asks to wait.
     pub fn retry_after(&self) -> Option<Duration> {
-        match self.ca() {
-            Some(AcmeError::Refused { retry_after, .. }) => *retry_after,
-            _ => None,
-        }
+        self.ca()?.retry_after()
     }
 }

@@ -123,23 +123,15 @@ const USUAL_PART: i32 = 3;
 const SHORT_LIVED_PART: i32 = 2;
 const SHORT_LIVED: time::Duration = time::Duration::days(10);
 
-/// How long to wait after so many failures on end; `retry_after` is the CA's word.
-pub fn hold_after(
-    now: OffsetDateTime,
-    failures: u32,
-    not_after: Option<OffsetDateTime>,
-    retry_after: Option<Duration>,
-) -> Hold {
-    if let Some(after) = retry_after {
-        return Hold { until: now + after.min(LONGEST_RETRY_AFTER), by: HoldBy::RateLimit };
-    }
+/// How long to wait after so many failures on end.
+pub fn hold_after(now: OffsetDateTime, failures: u32, not_after: Option<OffsetDateTime>) -> Hold {
     // Near the end every hour counts more than the CA's comfort.
     let cap = match not_after {
         Some(end) if end - now < NEAR_END => LONGEST_HOLD_NEAR_END,
         _ => LONGEST_HOLD,
     };
     let doubled = FIRST_HOLD.saturating_mul(1 << failures.saturating_sub(1).min(MOST_DOUBLINGS));
-    Hold { until: now + doubled.min(cap), by: HoldBy::BackOff }
+    Hold { until: now + doubled.min(cap), by: HoldBy::BackOff, server: None }
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -149,7 +141,7 @@ const LONGEST_HOLD_NEAR_END: Duration = HOUR.saturating_mul(4);
 const NEAR_END: time::Duration = time::Duration::days(3);
 const MOST_DOUBLINGS: u32 = 8;
 /// Let's Encrypt's longest limit is a week.
-const LONGEST_RETRY_AFTER: Duration = HOUR.saturating_mul(24 * 8);
+pub(super) const LONGEST_RETRY_AFTER: Duration = HOUR.saturating_mul(24 * 8);
 
 /// When to ask the CA for its suggestion again, within the limits of RFC 9773 section 4.3.1.
 pub fn ask_again(now: OffsetDateTime, retry_after: Option<Duration>) -> OffsetDateTime {
@@ -243,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_hold_delays_what_is_due_and_nothing_else() {
-        let hold = Hold { until: day(61.0), by: HoldBy::RateLimit };
+        let hold = Hold { until: day(61.0), by: HoldBy::RateLimit, server: None };
         assert!(matches!(decide(90.0, 10.0, None, Some(&hold)), Verdict::Later { .. }));
         let held = Verdict::Held { until: day(61.0), by: HoldBy::RateLimit };
         assert_eq!(decide(90.0, 60.5, None, Some(&hold)), held);
@@ -253,7 +245,7 @@ mod tests {
     #[test]
     fn pauses_after_failures_double_up_to_a_day_and_to_less_near_the_end() {
         let hours = |failures, days_left| {
-            let hold = hold_after(ISSUED, failures, Some(day(days_left)), None);
+            let hold = hold_after(ISSUED, failures, Some(day(days_left)));
             assert_eq!(hold.by, HoldBy::BackOff);
             (hold.until - ISSUED).whole_hours()
         };
@@ -261,8 +253,6 @@ mod tests {
             assert_eq!(hours(failures, 30.0), expected, "{failures} failures");
         }
         assert_eq!((hours(2, 2.0), hours(9, 2.0), hours(9, -1.0)), (2, 4, 4));
-        let told = hold_after(ISSUED, 1, None, Some(Duration::from_secs(7200)));
-        assert_eq!(told, Hold { until: ISSUED + Duration::from_secs(7200), by: HoldBy::RateLimit });
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub mod leftovers;
 
 pub mod on_behalf;
 
+pub mod rate_limit;
+
 pub mod standing;
 
 pub mod clients;
@@ -94,6 +96,7 @@ pub use plan::{Change, Plan, Step, Wanted};
 pub use proof::{AnswerError, ChoiceError};
 pub use prove::{ProofError, ProofOptions};
 pub use publish::{Dns01Options, PlanError, ZoneFailure, ZoneFault};
+pub use rate_limit::{asked_to_wait, note_wait};
 pub use renew::{RenewReport, renew};
 pub use request::{IssueRequest, KEY_OF_REQUEST, Keep, KeyChoice};
 pub use revoke::{Reason, RevokeError, Signatory, revoke};

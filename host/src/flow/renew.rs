@@ -7,14 +7,14 @@ use time::OffsetDateTime;
 
 use super::attempt::{Attempt, Outcome, RenewError, names_of, side_by_side};
 use super::clients::Clients;
-use super::due::{self, Verdict, Why};
+use super::due::{Verdict, Why};
 use super::round::HookRound;
 use super::run::{Choice, RenewRun, sweep};
 use super::standing::{Standing, is_quiet};
 use super::suggestions;
 use crate::causes::chain;
 use crate::store::quiet::{Mark, Quiet, QuietTimes};
-use crate::store::renewal_state::{Hold, HoldBy};
+use crate::store::renewal_state::HoldBy;
 
 /// What became of the certificates.
 #[derive(Debug, Default)]
@@ -90,14 +90,14 @@ enum Sorted {
 }
 
 fn look(run: &RenewRun<'_>, quiet: &QuietTimes, name: &str, now: OffsetDateTime) -> Looked {
-    if is_for_due(run) && is_quiet(run.state, name, quiet.get(name), now) {
+    if is_for_due(run) && !run.options.ignores_rate_limits && is_quiet(run.state, name, quiet.get(name), now) {
         return Looked::Quiet;
     }
     let mark = Mark::of(run.state, name);
-    match Standing::read(run.state, name) {
+    match read(run, name) {
         Ok(standing) if is_for_due(run) && standing.asks(now) => Looked::Asking(Box::new(standing)),
         Ok(standing) => looked(run, standing, mark, now),
-        Err(error) => told(name, error.into()),
+        Err(error) => told(name, error),
     }
 }
 
@@ -109,10 +109,19 @@ fn look_after_asking(run: &RenewRun<'_>, asked: Standing, now: OffsetDateTime) -
         return told(&name, error.into());
     }
     let mark = Mark::of(run.state, &name);
-    match Standing::read(run.state, &name) {
+    match read(run, &name) {
         Ok(standing) => looked(run, standing, mark, now),
-        Err(error) => told(&name, error.into()),
+        Err(error) => told(&name, error),
     }
+}
+
+/// How it stands, without a wait that the user said to ignore.
+fn read(run: &RenewRun<'_>, name: &str) -> Result<Standing, RenewError> {
+    let mut standing = Standing::read(run.state, name)?;
+    if run.options.ignores_rate_limits {
+        standing.state.hold.take_if(|hold| hold.by == HoldBy::RateLimit);
+    }
+    Ok(standing)
 }
 
 fn told(name: &str, error: RenewError) -> Looked {
@@ -131,9 +140,11 @@ fn sorted(run: &RenewRun<'_>, standing: Standing, now: OffsetDateTime) -> Sorted
         return Sorted::Due(Box::new(standing), Why::Forced);
     }
     let verdict = standing.verdict(now, run.options.next_run);
-    let rate_limited = standing.state.hold.clone().filter(|hold| hold.by == HoldBy::RateLimit && due::holds(hold, now));
+    let rate_limited = standing.rate_limit(now);
     match (verdict, rate_limited) {
-        (_, Some(Hold { until, by })) if matches!(choice, Choice::Forced) => Sorted::Told(Outcome::Held { until, by }),
+        (_, Some(until)) if matches!(choice, Choice::Forced) => {
+            Sorted::Told(Outcome::Held { until, by: HoldBy::RateLimit })
+        }
         (Verdict::Due(why), _) => Sorted::Due(Box::new(standing), why),
         _ if matches!(choice, Choice::Forced) || !standing.state.owed_hooks.is_empty() => {
             Sorted::Due(Box::new(standing), Why::Forced)

@@ -55,6 +55,8 @@ pub struct RenewOptions {
     pub at_once: usize,
     /// When the next run will be, from now.
     pub next_run: Duration,
+    /// Whether a CA that asked to wait is asked nevertheless.
+    pub ignores_rate_limits: bool,
 }
 
 /// What is renewed.

@@ -82,7 +82,7 @@ mod tests {
         asked.state.ask_again = Some(hours(6));
         assert_eq!(next_look(&[asked], NOW), hours(6));
         let mut failed = due_in(-1);
-        failed.state.hold = Some(Hold { until: hours(2), by: HoldBy::BackOff });
+        failed.state.hold = Some(Hold { until: hours(2), by: HoldBy::BackOff, server: None });
         assert_eq!(next_look(&[failed], NOW), hours(2));
         let mut owed = due_in(100);
         owed.state.owed_hooks = vec!["x".to_owned()];
@@ -93,7 +93,7 @@ mod tests {
     fn one_that_was_never_got_waits_for_its_hold_and_what_cannot_be_renewed_for_nothing() {
         let mut missing = Standing { leaf: None, renewal: None, ..due_in(0) };
         assert_eq!(next_look(std::slice::from_ref(&missing), NOW), hours(12));
-        missing.state.hold = Some(Hold { until: hours(1), by: HoldBy::BackOff });
+        missing.state.hold = Some(Hold { until: hours(1), by: HoldBy::BackOff, server: None });
         assert_eq!(next_look(&[missing], NOW), hours(1));
     }
 

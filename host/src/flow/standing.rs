@@ -11,7 +11,7 @@ use crate::store::StateDir;
 use crate::store::certificate::{CertificateStore, StoreError};
 use crate::store::quiet::{Mark, Quiet};
 use crate::store::renewal::{Renewal, RenewalError, RenewalStore};
-use crate::store::renewal_state::RenewalState;
+use crate::store::renewal_state::{Hold, HoldBy, RenewalState};
 
 /// What is known of one certificate.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl Standing {
 
     /// Whether it is due, where the next look will be `next_run` from now.
     pub fn verdict(&self, now: OffsetDateTime, next_run: Duration) -> Verdict {
-        let hold = self.state.hold.as_ref();
+        let hold = self.hold();
         let Some(leaf) = &self.leaf else {
             return match hold {
                 Some(hold) if due::holds(hold, now) => Verdict::Held { until: hold.until, by: hold.by },
@@ -53,6 +53,18 @@ impl Standing {
         due::verdict(&Facts { now, next_run: now + next_run, not_before, not_after, suggestion, hold })
     }
 
+    /// The wait that is for the CA it is got from.
+    fn hold(&self) -> Option<&Hold> {
+        let is_for = |hold: &&Hold| self.renewal.as_ref().is_none_or(|renewal| hold.is_for(&renewal.server));
+        self.state.hold.as_ref().filter(is_for)
+    }
+
+    /// Until when its CA asked to be left alone, if that is still to come.
+    pub(super) fn rate_limit(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let hold = self.hold().filter(|hold| hold.by == HoldBy::RateLimit && due::holds(hold, now))?;
+        Some(hold.until)
+    }
+
     /// The id that an order names the live certificate by.
     pub(super) fn replaceable(&self) -> Option<String> {
         self.leaf.as_ref()?.renewal_id.clone()
@@ -62,7 +74,7 @@ impl Standing {
     pub fn asks(&self, now: OffsetDateTime) -> bool {
         let has_id = self.leaf.as_ref().is_some_and(|leaf| leaf.renewal_id.is_some());
         let waits = |at| is_ahead(at, now, due::LATEST_ASKING);
-        has_id && self.renewal.is_some() && !self.state.ask_again.is_some_and(waits)
+        has_id && self.renewal.is_some() && self.rate_limit(now).is_none() && !self.state.ask_again.is_some_and(waits)
     }
 
     /// Until when there is nothing to decide about what is live.
@@ -191,7 +203,7 @@ mod tests {
         let found = noted(&dir, "a.example").map(|found| Quiet { until: wrong, ..found });
         assert!(!is_quiet(&dir, "a.example", found.as_ref(), NOW));
         standing.leaf = None;
-        standing.state.hold = Some(Hold { until: wrong, by: HoldBy::RateLimit });
+        standing.state.hold = Some(Hold { until: wrong, by: HoldBy::RateLimit, server: None });
         assert_eq!(standing.verdict(NOW, Duration::ZERO), Verdict::Due(Why::Missing));
     }
 
@@ -202,7 +214,7 @@ mod tests {
         let mut standing = with_certificate(&dir, "a.example", 70);
         assert_eq!(standing.quiet_until(NOW), None);
         let until = NOW + time::Duration::hours(2);
-        standing.state.hold = Some(Hold { until, by: HoldBy::BackOff });
+        standing.state.hold = Some(Hold { until, by: HoldBy::BackOff, server: None });
         assert_eq!(standing.quiet_until(NOW), Some(until));
         standing.state.owed_hooks = vec!["x".to_owned()];
         assert_eq!(standing.quiet_until(NOW), None);
@@ -214,7 +226,7 @@ mod tests {
         let mut standing = Standing::read(&state_dir(&folder), "none.example").expect("readable");
         assert_eq!(standing.verdict(NOW, Duration::ZERO), Verdict::Due(Why::Missing));
         let until = NOW + time::Duration::hours(1);
-        standing.state.hold = Some(Hold { until, by: HoldBy::RateLimit });
+        standing.state.hold = Some(Hold { until, by: HoldBy::RateLimit, server: None });
         assert_eq!(standing.verdict(NOW, Duration::ZERO), Verdict::Held { until, by: HoldBy::RateLimit });
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use url::Url;
 
 use super::layout::StateDir;
 use crate::secure_file::{SecureReadError, SecureWriteError, read_own, remove_durably, write_whole, write_whole_soon};
@@ -52,6 +53,16 @@ pub struct Hold {
     pub until: OffsetDateTime,
     /// Whose wish it is.
     pub by: HoldBy,
+    /// The directory of the CA that wishes it; others need not be waited for. `None` where it is acmite's own wish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+}
+
+impl Hold {
+    /// Whether it is for certificates of the CA whose directory is at `server`.
+    pub fn is_for(&self, server: &Url) -> bool {
+        self.server.as_ref().is_none_or(|own| own == server.as_str())
+    }
 }
 
 /// Whose wish it is to wait.
@@ -175,7 +186,7 @@ mod tests {
             last_attempt: Some(until),
             last_error: Some("no".to_owned()),
             failures: 3,
-            hold: Some(Hold { until, by: HoldBy::RateLimit }),
+            hold: Some(Hold { until, by: HoldBy::RateLimit, server: None }),
             suggestion: Some(Suggestion { id: "a.b".to_owned(), start: until, end: until, explanation_url: None }),
             order: Some(OpenOrder {
                 url: "https://ca.example/order/1".to_owned(),

@@ -15,21 +15,25 @@ pub(super) struct Control<'a> {
     pub(super) depends: &'a str,
 }
 
-/// A file to be installed.
+/// A file to be installed, or a folder where there is no content.
 pub(super) struct File {
     /// Below `/`.
     pub(super) path: String,
     mode: u32,
-    content: Vec<u8>,
+    content: Option<Vec<u8>>,
 }
 
 impl File {
     pub(super) fn program(path: &str, content: Vec<u8>) -> Self {
-        Self { path: path.to_owned(), mode: 0o755, content }
+        Self { path: path.to_owned(), mode: 0o755, content: Some(content) }
     }
 
     pub(super) fn plain(path: &str, content: Vec<u8>) -> Self {
-        Self { path: path.to_owned(), mode: 0o644, content }
+        Self { path: path.to_owned(), mode: 0o644, content: Some(content) }
+    }
+
+    pub(super) fn private_folder(path: &str) -> Self {
+        Self { path: path.to_owned(), mode: 0o700, content: None }
     }
 
     pub(super) fn zipped(path: &str, content: &[u8]) -> Self {
@@ -40,10 +44,11 @@ impl File {
 /// Two packages of the same files are the same to the byte: nothing in them knows when they were made.
 pub(super) fn package(control: &Control<'_>, files: &[File]) -> io::Result<Vec<u8>> {
     let mut package = b"!<arch>\n".to_vec();
-    let about = [
+    let mut about = vec![
         File::plain("control", description(control, files).into_bytes()),
         File::plain("md5sums", sums(files).into_bytes()),
     ];
+    about.extend(SCRIPTS.map(|(name, text)| File::program(name, text.into())));
     let members = [
         ("debian-binary", b"2.0\n".to_vec()),
         ("control.tar.gz", tar_gz(&about, "")?),
@@ -58,6 +63,13 @@ pub(super) fn package(control: &Control<'_>, files: &[File]) -> io::Result<Vec<u
     Ok(package)
 }
 
+/// What dpkg runs; nothing of the package lies in /etc, so that there are no conffiles.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("postinst", include_str!("maintainer/postinst")),
+    ("prerm", include_str!("maintainer/prerm")),
+    ("postrm", include_str!("maintainer/postrm")),
+];
+
 /// The same files for those without dpkg, to be unpacked at `/usr/local` or anywhere.
 pub(super) fn archive(files: &[File]) -> io::Result<Vec<u8>> {
     let prefix = format!("acmite-{}/", env!("CARGO_PKG_VERSION"));
@@ -66,7 +78,8 @@ pub(super) fn archive(files: &[File]) -> io::Result<Vec<u8>> {
 
 fn description(control: &Control<'_>, files: &[File]) -> String {
     let Control { version, architecture, depends } = control;
-    let kilobytes: usize = files.iter().map(|file| file.content.len().div_ceil(1024)).sum();
+    let kilobytes: usize =
+        files.iter().flat_map(|file| &file.content).map(|content| content.len().div_ceil(1024)).sum();
     format!(
         "Package: acmite\nVersion: {version}\nArchitecture: {architecture}\nMaintainer: {MAINTAINER}\n\
          Installed-Size: {kilobytes}\nDepends: {depends}\nSection: net\nPriority: optional\n\
@@ -83,7 +96,8 @@ const MAINTAINER: &str = "The acmite authors <acmite@users.noreply.github.com>";
 fn sums(files: &[File]) -> String {
     let mut text = String::new();
     for file in files {
-        let digest = Md5::digest(&file.content);
+        let Some(content) = &file.content else { continue };
+        let digest = Md5::digest(content);
         digest.iter().for_each(|byte| write!(text, "{byte:02x}").expect("a text takes all"));
         writeln!(text, "  {}", file.path).expect("a text takes all");
     }
@@ -101,7 +115,10 @@ fn tar_gz(files: &[File], prefix: &str) -> io::Result<Vec<u8>> {
                 append(&mut archive, tar::EntryType::Directory, &format!("{}/", folder.display()), 0o755, &[])?;
             }
         }
-        append(&mut archive, tar::EntryType::Regular, &path, file.mode, &file.content)?;
+        match &file.content {
+            Some(content) => append(&mut archive, tar::EntryType::Regular, &path, file.mode, content)?,
+            None => append(&mut archive, tar::EntryType::Directory, &format!("{path}/"), file.mode, &[])?,
+        }
     }
     zip(&archive.into_inner()?)
 }

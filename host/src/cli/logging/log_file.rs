@@ -22,6 +22,10 @@ impl LogFile {
         Ok(Self { path: path.to_owned(), file: append_to(path)?, max_bytes })
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Another process may have moved the file away; then this one goes on in the new one.
     fn make_room(&mut self) -> io::Result<()> {
         let ours = self.file.metadata()?;

@@ -13,7 +13,7 @@ use crate::cli::described::{Described, read};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::cli::providers::ProviderPool;
-use crate::cli::view::{all_names, moment};
+use crate::cli::view::{AllNames, all_names, moment};
 use crate::cli::{Global, apply_report, renew_report};
 use crate::config::ConfigError;
 use crate::flow::{self, Applied, Cancel, Choice, Event, RenewRun, Standing, next_look};
@@ -118,14 +118,11 @@ impl<'a> Service<'a> {
         if wanted.is_empty() {
             return;
         }
-        match all_names(run.state) {
-            Ok(known) => {
-                let report = flow::apply(run, wanted, &known).await;
-                if report.outcomes.iter().any(|(_, applied)| !matches!(applied, Applied::Kept)) {
-                    self.printer.result(&apply_report::text(&report), &apply_report::json(&report));
-                }
-            }
-            Err(failure) => self.printer.failure(&failure),
+        let AllNames { found, unread } = all_names(run.state);
+        unread.iter().for_each(|failure| self.printer.failure(failure));
+        let report = flow::apply(run, wanted, &found).await;
+        if report.outcomes.iter().any(|(_, applied)| !matches!(applied, Applied::Kept)) {
+            self.printer.result(&apply_report::text(&report), &apply_report::json(&report));
         }
     }
 

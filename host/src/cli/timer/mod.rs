@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
-use super::setup::{absolute, open_state};
+use super::setup::{absolute, open_state, state_path};
 use super::{Global, Printer};
 use crate::secure_file::write_whole;
 use units::Installation;
@@ -41,6 +41,14 @@ pub(super) struct Kind {
     /// Hand a provider its credentials by systemd's LoadCredential; may be repeated
     #[arg(long, value_name = "PLUGIN:FILE", conflicts_with = "cron", value_parser = credential)]
     credential: Vec<String>,
+    /// Run the acmite that is there, in place of this one
+    #[arg(long, value_name = "PATH", value_parser = absolute_path)]
+    program: Option<PathBuf>,
+}
+
+fn absolute_path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() { Ok(path) } else { Err("give an absolute path".into()) }
 }
 
 #[derive(Args)]
@@ -62,15 +70,16 @@ fn credential(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(command: &Command, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
-    let state = open_state(global)?;
     match command {
         Command::Print(kind) => {
-            let files = files(kind, state.root())?;
+            // Another machine's, perhaps: nothing is made here.
+            let files = files(kind, &absolute(&state_path(global)))?;
             let text: Vec<String> = files.iter().map(|(name, text)| format!("# {name}\n{text}")).collect();
             let json = files.iter().map(|(name, text)| json!({"name": name, "text": text})).collect::<Vec<_>>();
             printer.result(&text.join("\n"), &json!({"event": "timer", "files": json}));
         }
         Command::Install(install) => {
+            let state = open_state(global)?;
             let folder = match &install.to {
                 Some(folder) => folder.clone(),
                 None => default_folder(&install.kind)?,
@@ -87,8 +96,10 @@ pub(super) fn run(command: &Command, global: &Global, printer: &Printer) -> Resu
 }
 
 fn files(kind: &Kind, state_dir: &Path) -> Result<Vec<(&'static str, String)>, Failure> {
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::new(Exit::Failed, format!("could not find this program: {error}")))?;
+    let this = || std::env::current_exe();
+    let program = kind.program.clone().map_or_else(this, Ok);
+    let program =
+        program.map_err(|error| Failure::new(Exit::Failed, format!("could not find this program: {error}")))?;
     let installation = Installation { program: &program, state_dir, credentials: &kind.credential };
     if kind.service {
         return Ok(vec![units::daemon(&installation)]);

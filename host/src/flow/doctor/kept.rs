@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn held(by: HoldBy, until: OffsetDateTime) -> Vec<Condition> {
-        let (hold, last_error) = (Some(Hold { until, by }), Some("no".to_owned()));
+        let (hold, last_error) = (Some(Hold { until, by, server: None }), Some("no".to_owned()));
         let state = RenewalState { failures: 2, hold, last_error, ..RenewalState::default() };
         let standing = Standing { name: "a".to_owned(), renewal: Some(renewal()), state, leaf: None };
         super::standing(&standing, NOW, |_| Url::parse("https://staging.example/dir").ok())
