@@ -1,7 +1,7 @@
 //! step-ca, with a provisioner for ACME.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rcgen::{BasicConstraints, CertifiedIssuer, IsCa, KeyPair};
@@ -25,12 +25,44 @@ pub struct StepCa {
     pub tls_port: u16,
 }
 
+/// An external account key: its id, and its MAC key as bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct ExternalKey<'a> {
+    /// What the CA calls it.
+    pub id: &'a str,
+    /// At least 32 bytes, as step-ca takes no shorter key for HS256.
+    pub mac: &'a str,
+}
+
 /// Starts a step-ca that asks `dns` alone.
 ///
 /// # Panics
 /// If it cannot be started; under CI=true also if it is not there.
 pub fn step_ca(dns: SocketAddr) -> Option<StepCa> {
-    let program = or_skip("step-ca", Some(built_peers().join("step-ca")).filter(|program| program.is_file()))?;
+    start(dns, None)
+}
+
+/// The same with an ACME provisioner that demands a binding (`requireEAB`), and one key for it in its database: the
+/// administration that would make keys is in the hosted edition alone.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it or `step-ca-eab` is not there.
+pub fn step_ca_that_binds(dns: SocketAddr, key: ExternalKey<'_>) -> Option<StepCa> {
+    start(dns, Some(key))
+}
+
+fn built(name: &str) -> Option<PathBuf> {
+    or_skip(name, Some(built_peers().join(name)).filter(|program| program.is_file()))
+}
+
+fn put_key(database: &Path, key: ExternalKey<'_>) -> Option<()> {
+    let status = Command::new(built("step-ca-eab")?).arg(database).args([key.id, key.mac]).status();
+    assert!(status.is_ok_and(|status| status.success()), "step-ca-eab");
+    Some(())
+}
+
+fn start(dns: SocketAddr, key: Option<ExternalKey<'_>>) -> Option<StepCa> {
+    let program = built("step-ca")?;
     let folder = tempfile::tempdir().expect("a folder");
     let root = tls::root("acmite tests");
     let mut params = tls::authority("acmite tests intermediate");
@@ -43,12 +75,19 @@ pub fn step_ca(dns: SocketAddr) -> Option<StepCa> {
         path
     };
     let port = free_port();
+    let database = folder.path().join("db");
+    if let Some(key) = key {
+        put_key(&database, key)?;
+    }
+    let provisioner = json!({
+        "type": "ACME", "name": "acme", "challenges": ["dns-01", "http-01", "tls-alpn-01"], "requireEAB": key.is_some(),
+    });
     let configuration = json!({
         "root": write("root.pem", &root.pem()), "crt": write("ca.pem", &intermediate.pem()),
         "key": write("ca.key", &intermediate.key().serialize_pem()),
         "address": format!("127.0.0.1:{port}"), "dnsNames": ["localhost", "127.0.0.1"],
-        "db": {"type": "bbolt", "dataSource": folder.path().join("db")},
-        "authority": {"provisioners": [{"type": "ACME", "name": "acme", "challenges": ["dns-01", "http-01", "tls-alpn-01"]}]},
+        "db": {"type": "bbolt", "dataSource": database},
+        "authority": {"provisioners": [provisioner]},
         "logger": {"format": "text"},
     });
     let file = write("ca.json", &configuration.to_string());

@@ -7,7 +7,7 @@ use acmite_tests::openssl;
 use acmite_tests::powerdns::powerdns;
 use acmite_tests::process::peer;
 use acmite_tests::scene::Scene;
-use acmite_tests::step_ca::{StepCa, step_ca};
+use acmite_tests::step_ca::{ExternalKey, StepCa, step_ca, step_ca_that_binds};
 
 /// `acmite issue` without a DNS provider.
 fn issue(ca: &StepCa, state: &Path) -> Acmite {
@@ -62,6 +62,26 @@ fn step_ca_proves_a_name_by_tls_alpn() {
     let run = issue(&ca, state.path()).args(["--tls-alpn", "--tls-port", &ca.tls_port.to_string()]);
     run.names(["www.example.test"]).run().expect_code(0);
     openssl::verify(&state.path().join("live/www.example.test"), &ca.root_pem);
+}
+
+#[test]
+fn step_ca_binds_an_account_to_the_key_it_has_and_makes_none_without() {
+    let Some(peer) = powerdns() else { return };
+    peer.add_zone("example.test", 1, &[]);
+    let key = ExternalKey { id: "kid-1", mac: "0123456789abcdef0123456789abcdef" };
+    let Some(ca) = step_ca_that_binds(peer.server.address, key) else { return };
+    let scene = Scene::powerdns(&peer, &peer.api_url);
+    let file = |mac: &str| scene.private_file("mac-key", &data_encoding::BASE64URL_NOPAD.encode(mac.as_bytes()));
+    let issue = || scene.issue(&ca).names(["example.test"]);
+    let bound = |mac: &str| issue().args(["--eab-kid", key.id, "--eab-hmac-key-file"]).args([file(mac)]);
+    let refused = issue().run().expect_code(2);
+    assert!(refused.stderr.contains("--eab-kid"), "{refused}");
+    assert_ne!(bound(&key.mac.replace('0', "1")).run().code, Some(0));
+    bound(key.mac).run().expect_code(0);
+    openssl::verify(&scene.live("example.test"), &ca.root_pem);
+    // step-ca has forgotten the key's bytes, as it binds one account, and calls that an error of its own. Renewals need none.
+    bound(key.mac).args(["--account", "other"]).run().expect_code(5);
+    Acmite::new("renew --force", &scene.state()).run().expect_code(0);
 }
 
 #[test]

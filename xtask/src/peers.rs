@@ -18,6 +18,8 @@ enum Source {
     Debian { package: &'static str, file: &'static str },
     /// A Go program of the peer's name, installed into [`go_folder`], so that no other on the PATH is taken for it.
     Go { module: &'static str, version: &'static str },
+    /// A Go program of our own, in the folder of the peer's name below tests/peers, built each time: Go sees what changed.
+    OwnGo,
 }
 
 const fn debian(name: &'static str, package: &'static str, file: &'static str, purpose: &'static str) -> Peer {
@@ -54,6 +56,7 @@ const PEERS: &[Peer] = &[
         "a CA with profiles and renewal information",
     ),
     go("step-ca", "github.com/smallstep/certificates/cmd/step-ca", "v0.30.2", "a private CA, as many run it"),
+    Peer { name: "step-ca-eab", source: Source::OwnGo, purpose: "external account keys for step-ca" },
 ];
 
 const CERTBOT_RFC2136: &str = "/usr/lib/python3/dist-packages/certbot_dns_rfc2136/__init__.py";
@@ -84,7 +87,7 @@ impl Peer {
         match self.source {
             Source::Debian { file, .. } if file.starts_with('/') => Some(PathBuf::from(file)).filter(|p| p.is_file()),
             Source::Debian { file, .. } => find(file),
-            Source::Go { .. } => Some(go_folder().join(self.name)).filter(|path| path.is_file()),
+            Source::Go { .. } | Source::OwnGo => Some(go_folder().join(self.name)).filter(|path| path.is_file()),
         }
     }
 
@@ -96,6 +99,7 @@ impl Peer {
                 let folder = go_folder();
                 format!("with Go 1.25 or newer run: GOBIN={} go install {module}@{version}", folder.display())
             }
+            Source::OwnGo => format!("install Go 1.25 or newer; it is built from {}", self.own_folder().display()),
         }
     }
 
@@ -104,8 +108,29 @@ impl Peer {
         let found = match self.source {
             Source::Debian { package, .. } => package_version(package),
             Source::Go { .. } => built_version(path),
+            Source::OwnGo => Some("built from tests/peers".to_owned()),
         };
         found.unwrap_or_else(|| "of unknown version".to_owned())
+    }
+
+    /// Where a program of our own has its source.
+    fn own_folder(&self) -> PathBuf {
+        repository().join("tests/peers").join(self.name)
+    }
+
+    /// What makes it anew; `None` for what Go does not make, and for what is there already.
+    fn go_command(&self) -> Option<Command> {
+        let mut command = Command::new("go");
+        match self.source {
+            Source::Debian { .. } => return None,
+            Source::Go { .. } if self.path().is_some() && !self.is_stale() => return None,
+            Source::Go { module, version } => command.arg("install").arg(format!("{module}@{version}")),
+            Source::OwnGo => {
+                command.args(["build", "-buildvcs=false", "-o"]).arg(go_folder()).current_dir(self.own_folder())
+            }
+        };
+        command.envs([("GOTOOLCHAIN", "local"), ("CGO_ENABLED", "0")]).env("GOBIN", go_folder());
+        Some(command)
     }
 
     /// Whether it is a Go program of another version than the one that is wanted.
@@ -119,8 +144,11 @@ impl Peer {
 
 /// Where Go programs are: in the project's own target folder.
 fn go_folder() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository");
-    root.join("target/peers/bin")
+    repository().join("target/peers/bin")
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository")
 }
 
 /// The module version that Go wrote into a program, from the line `mod PATH VERSION HASH`.
@@ -146,7 +174,7 @@ fn find(program: &str) -> Option<PathBuf> {
 fn install_debian() {
     let missing = PEERS.iter().filter(|peer| peer.path().is_none()).filter_map(|peer| match peer.source {
         Source::Debian { package, .. } => Some(package),
-        Source::Go { .. } => None,
+        Source::Go { .. } | Source::OwnGo => None,
     });
     let packages: Vec<&str> = missing.collect();
     if packages.is_empty() || !can_install() {
@@ -176,15 +204,11 @@ fn write_policy(policy: &Path) -> bool {
 
 /// Builds the Go programs that are missing or of another version, by the Go that is there and without C libraries.
 fn install_go() {
-    for peer in PEERS.iter().filter(|peer| peer.path().is_none() || peer.is_stale()) {
-        let Source::Go { module, version, .. } = peer.source else { continue };
-        if find("go").is_none() {
-            println!("{} is left out: no go program; Debian's golang is too old for it", peer.name);
-            continue;
-        }
-        let mut command = Command::new("go");
-        command.arg("install").arg(format!("{module}@{version}"));
-        command.envs([("GOTOOLCHAIN", "local"), ("CGO_ENABLED", "0")]).env("GOBIN", go_folder());
+    let has_go = find("go").is_some();
+    if !has_go {
+        println!("what Go makes is left out: no go program; Debian's golang is too old for it");
+    }
+    for mut command in PEERS.iter().filter(|_| has_go).filter_map(Peer::go_command) {
         run("go", &mut command);
     }
 }
