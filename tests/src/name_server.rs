@@ -61,6 +61,11 @@ impl NameServer {
         self.process.folder()
     }
 
+    /// How much of a processor it has had.
+    pub fn cpu(&self) -> Duration {
+        self.process.cpu()
+    }
+
     /// What it has said so far.
     pub fn log(&self) -> String {
         self.process.log()

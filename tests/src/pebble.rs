@@ -133,6 +133,11 @@ impl Pebble {
         assert_eq!(reply.0, 200, "{}", reply.1);
     }
 
+    /// How much of a processor it has had.
+    pub fn cpu(&self) -> std::time::Duration {
+        self.process.cpu()
+    }
+
     /// What it has said so far.
     pub fn log(&self) -> String {
         self.process.log()

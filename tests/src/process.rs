@@ -45,6 +45,18 @@ impl Process {
         self.folder.path()
     }
 
+    /// How much of a processor it has had, all its threads together, in steps of 10 ms.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    pub fn cpu(&self) -> Duration {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a running process");
+        // The name may hold spaces; utime and stime are the fields 14 and 15 (proc_pid_stat(5)).
+        let after_name = text.rsplit_once(") ").expect("a name in brackets").1;
+        let ticks = after_name.split(' ').skip(11).take(2).map(|field| field.parse::<u32>().expect("a number"));
+        TICK * ticks.sum::<u32>()
+    }
+
     /// What it has said so far.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(self.folder.path().join("log")).unwrap_or_default();
@@ -63,6 +75,8 @@ impl Drop for Process {
     }
 }
 
+/// USER_HZ, 100 on all machines that these tests run on.
+const TICK: Duration = Duration::from_millis(10);
 const START_TIME: Duration = Duration::from_secs(30);
 
 /// Asks again and again, with short pauses, until `condition` holds.

@@ -138,6 +138,11 @@ impl Scene {
             .args([self.credentials()])
     }
 
+    /// The text of an acmite.toml beside the scene's credentials, with `certificates`.
+    pub fn described(&self, ca: &Pebble, certificates: &str) -> String {
+        described_for(self.plugin, self.resolver, ca, certificates)
+    }
+
     /// The entries of the journal, and what else lies there.
     ///
     /// # Panics
@@ -150,10 +155,14 @@ impl Scene {
 
 /// The text of an acmite.toml beside a scene's credentials for `rfc2136`, with `certificates`.
 pub fn described(server: &NameServer, ca: &Pebble, certificates: &str) -> String {
-    let (directory, bundle, resolver) = (&ca.directory, ca.ca_bundle.display(), server.address);
+    described_for("rfc2136", server.address, ca, certificates)
+}
+
+fn described_for(plugin: &str, resolver: SocketAddr, ca: &Pebble, certificates: &str) -> String {
+    let (directory, bundle) = (&ca.directory, ca.ca_bundle.display());
     format!(
         "[ca.test]\ndirectory = \"{directory}\"\nca_bundle = \"{bundle}\"\nagree_tos = true\n\
-         contact = [\"admin@example.test\"]\n[provider.own]\nplugin = \"rfc2136\"\ncredentials = \"credentials.toml\"\n\
+         contact = [\"admin@example.test\"]\n[provider.own]\nplugin = \"{plugin}\"\ncredentials = \"credentials.toml\"\n\
          [defaults]\nprofile = \"default\"\n[defaults.dns]\nresolvers = [\"{resolver}\"]\n{certificates}"
     )
 }

@@ -15,7 +15,7 @@ pub(crate) struct Options {
     /// How often each client runs
     #[arg(long, default_value_t = 5)]
     runs: u8,
-    /// Only these scenarios: wildcard, fifty, cold, zones, mixed, due, start
+    /// Only these scenarios: wildcard, fifty, cold, zones, mixed, due, start, bulk, sandbox
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Write the run into docs/performance.md
@@ -27,14 +27,16 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), StepError> {
     plugins::build()?;
     // Together, so that the floor is built of the very same crates.
-    let release = ["build", "--locked", "--release", "--workspace", "--bin", "acmite", "--bin", "acmite-floor"];
-    steps::cargo("acmite and the floor", &release)?;
+    let release = ["build", "--locked", "--release", "--workspace"];
+    let programs = ["--bin", "acmite", "--bin", "acmite-floor", "--bin", "acmite-sandbox-bench"];
+    steps::cargo("acmite and what is measured beside it", &[&release[..], &programs].concat())?;
     steps::cargo("the measuring", &["build", "--locked", "--workspace", "--bin", "acmite-bench"])?;
     let (target, folder) = (steps::target(), steps::target().join("bench"));
     let started = |source| StepError::NotStarted { command: "acmite-bench".to_owned(), source };
     std::fs::create_dir_all(&folder).map_err(started)?;
     let mut command = Command::new(target.join("debug/acmite-bench"));
     command.env("ACMITE_BIN", target.join("release/acmite")).env("BENCH_FLOOR", target.join("release/acmite-floor"));
+    command.env("BENCH_SANDBOX", target.join("release/acmite-sandbox-bench"));
     command.env("BENCH_FOLDER", folder).env("BENCH_RUNS", if options.quick { 2 } else { options.runs }.to_string());
     let quick = options.quick && options.only.is_empty();
     command.env("BENCH_ONLY", if quick { QUICK.to_owned() } else { options.only.join(",") });

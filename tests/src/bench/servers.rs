@@ -43,9 +43,7 @@ impl Servers {
     pub fn api_counts(&self) -> Counts {
         // The question for the statistics is one of the requests that the log shows.
         let dns = Some(self.statistic("udp-queries") + self.statistic("tcp-queries"));
-        let log = self.powerdns.server.log();
-        let calls = log.lines().filter(|line| line.contains("/zones/") && line.contains("HTTP/1.1\" ")).count();
-        Counts { acme: requests(&self.api_ca), provider: calls as u64, dns }
+        Counts { acme: requests(&self.api_ca), provider: powerdns_calls(&self.powerdns), dns }
     }
 
     /// At the side of DNS UPDATE.
@@ -70,5 +68,14 @@ impl Servers {
 
 /// Pebble writes a line for each.
 pub(super) fn requests(ca: &Pebble) -> u64 {
-    ca.log().matches("-> calling handler()").count() as u64
+    ca.log().matches(HANDLING).count() as u64
+}
+
+/// What Pebble writes of a request.
+pub(super) const HANDLING: &str = "-> calling handler()";
+
+/// Requests about zones that the API has answered.
+pub(super) fn powerdns_calls(powerdns: &PowerDns) -> u64 {
+    let is_call = |line: &&str| line.contains("/zones/") && line.contains("HTTP/1.1\" ");
+    powerdns.server.log().lines().filter(is_call).count() as u64
 }

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use acmite_tests::acmite;
+use acmite_tests::bench::bulk::bulk;
 use acmite_tests::bench::clients::{Client, Stage};
+use acmite_tests::bench::document::Part;
 use acmite_tests::bench::measure::{Run, Series, run};
 use acmite_tests::bench::mixed::Mixed;
 use acmite_tests::bench::report::{self, Scenario};
 use acmite_tests::bench::servers::{Servers, ZONE};
-use acmite_tests::bench::{document, local};
+use acmite_tests::bench::{bulk_report, document, local, sandbox};
 
 fn main() {
     let options = Options::from_environment();
@@ -18,8 +20,12 @@ fn main() {
     mixing(&options, &mut scenarios);
     nothing_due(&options, &mut scenarios);
     starting(&options, &mut scenarios);
-    document::write(&scenarios, &options.folder, options.document.as_deref());
-    say(&report::markdown(&scenarios));
+    if !scenarios.is_empty() {
+        document::write(&scenarios, &options.folder, options.document.as_deref());
+        say(&report::markdown(&scenarios));
+    }
+    in_bulk(&options);
+    in_parts(&options);
 }
 
 /// What `cargo xtask bench` hands over.
@@ -27,6 +33,7 @@ struct Options {
     runs: usize,
     only: Vec<String>,
     floor: PathBuf,
+    sandbox: PathBuf,
     folder: PathBuf,
     document: Option<PathBuf>,
 }
@@ -39,6 +46,7 @@ impl Options {
             runs: std::env::var("BENCH_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(5),
             only: only.split(',').filter(|one| !one.is_empty()).map(str::to_owned).collect(),
             floor: path("BENCH_FLOOR").expect("BENCH_FLOOR; run cargo xtask bench"),
+            sandbox: path("BENCH_SANDBOX").expect("BENCH_SANDBOX; run cargo xtask bench"),
             folder: path("BENCH_FOLDER").expect("BENCH_FOLDER; run cargo xtask bench"),
             document: path("BENCH_DOCUMENT"),
         }
@@ -143,6 +151,35 @@ fn nothing_due(options: &Options, scenarios: &mut Vec<Scenario>) {
     all.reverse();
     let title = "`renew` with nothing due among so many certificates".to_owned();
     scenarios.push(Scenario { id: "due", title, series: all, notes: Vec::new() });
+}
+
+/// Few, more and many, each once: it takes minutes.
+fn in_bulk(options: &Options) {
+    if !options.has("bulk") {
+        return;
+    }
+    let log = options.folder.join("bulk.log");
+    let mut all = Vec::new();
+    for (certificates, at_once) in [(10, 4), (100, 4), (1_000, 4), (1_000, 1), (1_000, 16)] {
+        let done = bulk(certificates, at_once, &log);
+        say(&format!("{certificates:>5}, {at_once} at once: {:.1} a second", done.rate()));
+        all.push(done);
+    }
+    let json = all.iter().map(|bulk| bulk.json()).collect();
+    let part = Part { id: "bulk", markdown: bulk_report::markdown(&all), json, svg: Some(bulk_report::svg(&all)) };
+    part.write(&options.folder, options.document.as_deref());
+    say(&part.markdown);
+}
+
+fn in_parts(options: &Options) {
+    if !options.has("sandbox") {
+        return;
+    }
+    let figures = sandbox::measured(&options.sandbox, &options.folder);
+    let (markdown, json) = (sandbox::markdown(&figures), sandbox::json(&figures));
+    let part = Part { id: "sandbox", markdown, json, svg: None };
+    part.write(&options.folder, options.document.as_deref());
+    say(&part.markdown);
 }
 
 fn starting(options: &Options, scenarios: &mut Vec<Scenario>) {
