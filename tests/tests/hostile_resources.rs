@@ -8,8 +8,8 @@ use acmite::plugin::engine::new_engine;
 use acmite::plugin::loader::Loader;
 use acmite::plugin::provider::{CallError, CallFault};
 use acmite_tests::hostile::{
-    Attack, Captured, Peer, component, core_guest, figure, guest, guest_component, load, manifest, measured, ours,
-    present, with_empty_instances, zone,
+    Attack, Captured, Peer, alone, component, core_guest, figure, guest, guest_component, keep, load, manifest,
+    measured, ours, present, with_empty_instances, zone,
 };
 use acmite_tests::plugins::repository;
 use serde_json::json;
@@ -40,7 +40,7 @@ async fn ends(name: &str, attack: Attack, check: impl Fn(&CallFault) -> bool) {
 
 /// The same attack with that one limit raised.
 async fn succeeds(attack: Attack) {
-    let (result, _, _) = measured("  with the limit raised", async { attack.present().await }).await;
+    let (result, _, _) = alone(attack.present()).await;
     result.unwrap_or_else(|error| panic!("{error}"));
 }
 
@@ -256,7 +256,7 @@ fn a_compile_bomb_is_ended_in_the_child_by_its_time_or_memory() {
         Some((bomb, result.err()?, time))
     });
     let (bomb, ended, time) = limited.expect("a second is not enough for the largest bomb");
-    figure(&format!("{:<32} {:>8.2} s", "compile bomb", time.as_secs_f64()));
+    keep("compile bomb", time, None);
     assert!(ended.contains("hostile") && ended.contains("processor time"), "{ended}");
     // With what an unoptimised acmite needs to read the megabytes.
     assert!(time < Duration::from_secs(60), "{time:?}");
