@@ -216,6 +216,7 @@ fn on_a_read_only_disk_nothing_is_begun_and_the_word_is_clear() {
     assert!(format!("{}{}", done.stdout, done.stderr).contains("Read-only file system"), "{done}");
     assert_eq!(world.before().orders, before);
     world.renew(&state).run().expect_code(0);
+    tell("a disk that is read-only", 1);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn path() -> PathBuf {
 }
 
 /// All rows, in their order.
-pub const ROWS: [Row; 14] = [
+pub const ROWS: [Row; 15] = [
     Row { fault: "kill -9 before each change that `acmite issue` makes on disk", shown: WHOLE, count: Count::Exact },
     Row { fault: "kill -9 before each change that `acmite renew` makes on disk", shown: WHOLE, count: Count::Exact },
     Row { fault: "each change on disk of `acmite issue` fails (disk full)", shown: WORD, count: Count::Exact },
@@ -104,6 +104,7 @@ pub const ROWS: [Row; 14] = [
         count: Count::Exact,
     },
     Row { fault: "a disk with 0 to 23 free pages", shown: WORD, count: Count::Exact },
+    Row { fault: "a disk that is read-only", shown: WORD, count: Count::Exact },
 ];
 
 const WHOLE: &str = "`live/` is a matching pair or not there; the next run succeeds, leaves nothing in the zone, and \
