@@ -169,7 +169,9 @@ fn each_request_fails(command: Command, row: &str) {
 
 fn speaks_plainly(done: &Finished) -> bool {
     let said = format!("{}{}", done.stdout, done.stderr);
-    matches!(done.code, Some(5 | 9)) && (said.contains("what to do: ") || said.contains("; check that "))
+    // A refusal whose words cannot be read is one nevertheless.
+    let is_meant = done.code == Some(9) || done.code == Some(5) && said.contains("refused with status 4");
+    is_meant && (said.contains("what to do: ") || said.contains("; check that "))
 }
 
 #[test]

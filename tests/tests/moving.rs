@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use acmite_tests::acmite::{Acmite, Finished};
 use acmite_tests::bind::bind_zones;
+use acmite_tests::faults::{Damage, Point, points};
 use acmite_tests::foreign::{certbot, hook, lego, said};
 use acmite_tests::name_server::{NameServer, TSIG_SECRET};
 use acmite_tests::nginx::nginx;
 use acmite_tests::openssl;
 use acmite_tests::pebble::{Options, Pebble, Version, pebble};
-use acmite_tests::process::{Process, free_port};
+use acmite_tests::process::{Process, free_port, peer};
 use acmite_tests::scene::Scene;
 
 struct World {
@@ -153,7 +154,10 @@ fn legos_certificates_are_renewed_by_what_is_said_of_them() {
     let untold = import().run().expect_code(0).events();
     assert_eq!(list(&untold[0], "not_taken"), ["certificate a.example.test"]);
     let taken = import().args(["--webroot", &root]).run().expect_code(0).events();
-    assert_eq!(list(&taken[0], "certificates"), ["a.example.test"]);
+    assert_eq!(
+        (list(&taken[0], "certificates"), list(&taken[0], "not_taken")),
+        (vec!["a.example.test"], vec!["hooks"])
+    );
     world.renew();
     let certificate = world.certificate("a.example.test");
     assert_eq!(openssl::dns_names(&certificate), ["a.example.test", "b.example.test"]);
@@ -189,6 +193,7 @@ fn acme_sh_tree(world: &World, root: &str) -> Option<PathBuf> {
         world.ca.directory
     );
     written(&own.join("a.example.test.conf"), &settings, 0o600);
+    written(&tree.join("account.conf"), "SAVED_CF_Token='canary'\n", 0o600);
     Some(tree)
 }
 
@@ -200,9 +205,72 @@ fn acme_shs_certificates_are_renewed_as_it_renewed_them() {
     let before = tree(&folder);
     let taken = world.import("acme.sh", &folder).run().expect_code(0).events();
     assert_eq!((list(&taken[0], "accounts").len(), list(&taken[0], "certificates")), (1, vec!["a.example.test"]));
-    assert_eq!(list(&taken[0], "not_taken").len(), 1);
+    let left = ["CF_Token of account.conf", "Le_RealKeyPath of a.example.test (/etc/x.key)"];
+    assert_eq!(list(&taken[0], "not_taken"), left);
     let renewed = world.renew();
     assert!(renewed.stdout.contains("shell: true"), "{renewed}");
     world.certificate("a.example.test");
     assert!(tree(&folder) == before, "acme.sh's folder was changed");
+}
+
+/// Trials at once; each waits more than it works.
+const HANDS: usize = 4;
+const HOOK: &str = "#!/bin/sh\ntrue all\n";
+
+/// What an import took of certbot's folder is there, whole, and renews.
+fn assert_moved_in(world: &World, state: &Path) {
+    let server = ["--json", "--server", &world.ca.directory];
+    let shown = Acmite::new("account show", state).args(server).args(["--ca-bundle"]).args([&world.ca.ca_bundle]);
+    shown.run().expect_code(0);
+    openssl::verify(&state.join("live/a.example.test"), &world.ca.issuing_root());
+    let hook = state.join("hooks/deploy.d/all");
+    assert_eq!(std::fs::read_to_string(&hook).expect("a hook"), HOOK);
+    assert_eq!(std::fs::metadata(&hook).expect("there").permissions().mode() & 0o777, 0o700);
+    let listed = Acmite::new("list --json", state).run().expect_code(0).events();
+    assert_eq!(
+        listed[0]["certificates"][0]["provider"],
+        format!("webroot:{0}, webroot:{0}", world.webroot.path().display())
+    );
+}
+
+#[test]
+fn cut_short_or_without_room_at_any_change_an_import_is_done_by_the_next_and_changes_no_original() {
+    let Some(world) = world() else { return };
+    let Some(_) = peer("strace") else { return };
+    let root = world.webroot.path().display().to_string();
+    let Some(_) = world.certbot(&["certonly", "--webroot", "-w", &root, "-d", "a.example.test"]) else { return };
+    let folder = world.folder.path().join("config");
+    written(&folder.join("renewal-hooks/deploy/all"), HOOK, 0o755);
+    let before = tree(world.folder.path());
+    let import = |state: &Path| {
+        let run = Acmite::new("import certbot", state).args([&folder]);
+        run.args(["--json", "--ca-bundle"]).args([&world.ca.ca_bundle])
+    };
+    let state = world.scene.state();
+    let points = points(import(&state), &state);
+    assert!(points.len() > 10, "{points:?}");
+    let both = [Damage::Kill, Damage::Error("ENOSPC")];
+    let needs_room = |point: &Point| ["openat", "mkdir", "write", "fsync", "rename", "symlink"].contains(&&*point.call);
+    let cases = points.iter().flat_map(|point| both.map(|damage| (point, damage)));
+    let cases: Vec<_> = cases.filter(|(point, damage)| *damage == Damage::Kill || needs_room(point)).collect();
+    let cut_short = |state: &Path, point: &Point, damage: Damage| {
+        // A point that is met elsewhere was met nevertheless.
+        let struck = point.strike(import(state), state, damage);
+        if let (Ok(done), Damage::Error(_)) = (&struck, damage) {
+            assert!(matches!(done.code, Some(0 | 10)), "{point:?}: {done}");
+        }
+        import(state).run().expect_code(0);
+        assert_moved_in(&world, state);
+        std::fs::remove_dir_all(state).expect("removed");
+    };
+    std::thread::scope(|scope| {
+        for hand in 0..HANDS {
+            let (state, cases, cut_short) = (world.scene.folder().join(format!("state{hand}")), &cases, &cut_short);
+            scope.spawn(move || {
+                let mine = cases.iter().skip(hand).step_by(HANDS);
+                mine.for_each(|(point, damage)| cut_short(&state, point, *damage));
+            });
+        }
+    });
+    assert!(tree(world.folder.path()) == before, "certbot's folder was changed");
 }

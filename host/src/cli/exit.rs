@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::acme::AcmeError;
+use crate::acme::{AcmeError, AuthorizationError};
 use crate::causes::chain;
 use crate::config::ConfigError;
 use crate::config::credentials::CredentialsError;
@@ -41,11 +41,12 @@ pub enum Exit {
     ProviderFailed = 7,
     /// A zone was not found, or DNS does not answer.
     Dns = 8,
-    /// The CA cannot be reached, or is no ACME CA.
+    /// The CA cannot be reached, or answers as no ACME CA does.
     CaUnreachable = 9,
     /// The state folder or a file in it cannot be used.
     State = 10,
-    /// The certificate is there, and records are left behind that `acmite cleanup` has to remove.
+    /// Removing was asked for, and records are left behind. Who asked for a certificate and has it is told by a warning
+    /// and ends well: what is left stands in the journal, and the next run removes it.
     LeftBehind = 11,
     /// The certificate is there, and a hook failed.
     HookFailed = 12,
@@ -68,9 +69,9 @@ pub const HELP: &str = "Exit codes:
   6   name servers did not show the records in time
   7   the provider failed otherwise
   8   a zone was not found, or DNS does not answer
-  9   the CA cannot be reached, or is no ACME CA
+  9   the CA cannot be reached, or answers as no ACME CA does
   10  the state folder or a file in it cannot be used
-  11  records are left behind; `acmite cleanup` and the next run try again
+  11  `acmite cleanup`: records are left behind, the next run tries again; `issue` and `renew` end with 0 and a warning
   12  the certificate is there, and a hook failed; the next `acmite renew` runs it again
   13  `acmite apply --plan`: something would change
   14  `acmite doctor` found something that is wrong or will be
@@ -254,7 +255,7 @@ fn issue_exit(error: &IssueError) -> Exit {
 fn finish_exit(error: &FinishError) -> Exit {
     match error {
         FinishError::Ca { source, .. } => acme_exit(source),
-        FinishError::Leaf(_) | FinishError::WrongCertificate { .. } => Exit::CaRefused,
+        FinishError::Leaf(_) | FinishError::WrongCertificate { .. } => Exit::CaUnreachable,
         FinishError::Material(MaterialError::GivenUp) => Exit::Configuration,
         FinishError::Material(MaterialError::Store(_) | MaterialError::KeyDamaged) => Exit::State,
         FinishError::Material(MaterialError::Key(_) | MaterialError::KeyTask) | FinishError::Csr(_) => Exit::Failed,
@@ -326,8 +327,20 @@ fn tls_alpn01_exit(error: &TlsAlpn01Error) -> Exit {
 fn answer_exit(error: &AnswerError) -> Exit {
     match error {
         AnswerError::Ca(error) => acme_exit(error),
-        AnswerError::Refused { .. } => Exit::CaRefused,
+        AnswerError::Refused { refusals } => refusals_exit(refusals),
     }
+}
+
+/// A refusal, if there is one; else why the CA gave no answer.
+fn refusals_exit(refusals: &[AuthorizationError]) -> Exit {
+    let exit = |refusal: &AuthorizationError| match refusal {
+        AuthorizationError::NotProven { .. } => Exit::CaRefused,
+        AuthorizationError::Undecided { .. } => Exit::CaUnreachable,
+        AuthorizationError::Request { source, .. } => acme_exit(source),
+    };
+    let all: Vec<Exit> = refusals.iter().map(exit).collect();
+    let refused = all.iter().find(|exit| **exit == Exit::CaRefused);
+    refused.or(all.first()).copied().unwrap_or(Exit::CaRefused)
 }
 
 fn dns01_exit(error: &Dns01Error) -> Exit {
@@ -401,6 +414,18 @@ fn acme_exit(error: &AcmeError) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ca_that_gave_no_answer_about_a_name_did_not_refuse() {
+        let name = || crate::name::CertName::parse("a.example").expect("a name").base().clone();
+        let malformed = || AcmeError::Malformed { url: "https://ca.example/authz".to_owned(), what: "it is broken" };
+        let request = || AuthorizationError::Request { name: name(), source: malformed() };
+        let problem = Box::new(serde_json::from_value(serde_json::json!({})).expect("a problem"));
+        let refused = AuthorizationError::NotProven { name: name(), kind: None, problem };
+        let exit = |refusals| answer_exit(&AnswerError::Refused { refusals });
+        assert_eq!(exit(vec![request(), AuthorizationError::Undecided { name: name() }]), Exit::CaUnreachable);
+        assert_eq!(exit(vec![request(), refused]), Exit::CaRefused);
+    }
 
     #[test]
     fn the_help_names_every_code() {

@@ -175,7 +175,8 @@ impl Mover<'_> {
             if stored.as_ref().is_some_and(|stored| !same(&stored.key_pem)) {
                 continue;
             }
-            if stored.is_none() {
+            // One without a URL was left half by an import that was cut short.
+            if stored.is_none_or(|stored| stored.url.is_none()) {
                 store.save_key(&found.key.to_pem())?;
                 store.save_url(&found.url, &found.contacts)?;
                 self.report.accounts.push(found.url.to_string());

@@ -19,6 +19,7 @@ use crate::store::renewal::{ChallengeRecord, Hooks};
 /// Reads all of it.
 pub fn read(folder: &Path, wishes: &Wishes) -> Result<Found, FoundError> {
     let mut found = Found::default();
+    found.left.extend(secrets(folder));
     let authorities = folder.join("ca");
     read_accounts(&authorities, &authorities, &mut found)?;
     for path in entries(folder)?.iter().filter(|path| path.is_dir()) {
@@ -36,6 +37,15 @@ pub fn read(folder: &Path, wishes: &Wishes) -> Result<Found, FoundError> {
         }
     }
     Ok(found)
+}
+
+/// What it keeps for providers, by name alone: their form is acme.sh's own.
+fn secrets(folder: &Path) -> Option<Left> {
+    let settings = Settings::parse(&text(&folder.join("account.conf")).ok()?);
+    let kept: Vec<&str> = settings.0.keys().filter_map(|key| key.strip_prefix("SAVED_")).collect();
+    let why = "they stay where they are; write those of a provider into a file of mode 0600 for --credentials, by the names \
+               that `acmite plugin inspect` shows";
+    (!kept.is_empty()).then(|| Left::new(format!("{} of account.conf", kept.join(", ")), why))
 }
 
 fn read_accounts(root: &Path, folder: &Path, found: &mut Found) -> Result<(), FoundError> {
@@ -123,11 +133,15 @@ impl Settings {
             (["no"], _) => Ok(by_methods(vec!["standalone".to_owned()])),
             ([folder], _) if folder.starts_with('/') => Ok(by_methods(vec![format!("webroot:{folder}")])),
             (_, Some(said)) => Ok(said.clone()),
-            _ => Err(format!(
-                "acme.sh proves its names by {:?}, and keeps secrets in a form of its own; import again with \
-                 --dns-plugin and --credentials, or --webroot",
-                ways.join(",")
-            )),
+            _ => {
+                let provider = ways.first().and_then(|way| PROVIDERS.iter().find(|(hook, _)| hook == way));
+                let plugin = provider.map(|(_, id)| format!(" {id}")).unwrap_or_default();
+                Err(format!(
+                    "acme.sh proves its names by {:?}, and keeps secrets in a form of its own; import again with \
+                     --dns-plugin{plugin} and --credentials, or --webroot",
+                    ways.join(",")
+                ))
+            }
         }
     }
 
@@ -149,12 +163,54 @@ impl Settings {
     }
 }
 
+/// What acme.sh calls the providers that acmite has: <https://github.com/acmesh-official/acme.sh/tree/master/dnsapi> (seen
+/// 2026-11-28).
+const PROVIDERS: [(&str, &str); 15] = [
+    ("dns_aws", "route53"),
+    ("dns_azure", "azure"),
+    ("dns_cf", "cloudflare"),
+    ("dns_dgon", "digitalocean"),
+    ("dns_dp", "dnspod"),
+    ("dns_duckdns", "duckdns"),
+    ("dns_gcloud", "google"),
+    ("dns_hetzner", "hetzner"),
+    ("dns_inwx", "inwx"),
+    ("dns_linode_v4", "linode"),
+    ("dns_namecheap", "namecheap"),
+    ("dns_nsupdate", "rfc2136"),
+    ("dns_ovh", "ovh"),
+    ("dns_pdns", "powerdns"),
+    ("dns_porkbun", "porkbun"),
+];
+
 const BASE64_START: &str = "__ACME_BASE64__START_";
 const BASE64_END: &str = "__ACME_BASE64__END_";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_provider_that_replaces_a_hook_is_one_that_comes_with_acmite_and_secrets_are_told_by_name_alone() {
+        for (hook, id) in PROVIDERS {
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(id);
+            assert!(source.join("plugin.toml").is_file(), "{id}");
+            let settings = Settings::parse(&format!("Le_Webroot='{hook}'\n"));
+            let wishes = Wishes {
+                challenge: None,
+                server: Url::parse("https://ca.example/dir").expect("a URL"),
+                ca_bundle: None,
+            };
+            let why = settings.challenge(&wishes).expect_err("it is not taken");
+            assert!(why.contains(&format!("--dns-plugin {id} and")), "{why}");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let conf = "ACCOUNT_EMAIL='a@a.example'\nSAVED_CF_Token='hush'\nSAVED_CF_Zone_ID='z'\n";
+        std::fs::write(folder.path().join("account.conf"), conf).expect("written");
+        let left = secrets(folder.path()).expect("told");
+        assert_eq!(left.what, "CF_Token, CF_Zone_ID of account.conf");
+        assert!(!left.why.contains("hush"));
+    }
 
     #[test]
     fn commands_are_decoded_and_what_is_copied_elsewhere_is_told() {

@@ -177,10 +177,7 @@ impl Settings {
                 None => Err(why),
             }),
             (_, None, Some(record)) => plain(record.clone()),
-            (_, None, None) => Err(format!(
-                "certbot proves its names by {authenticator:?}, which acmite does not have; import again with --webroot, \
-                 --standalone or --dns-plugin"
-            )),
+            (_, None, None) => Err(replacement(authenticator)),
         }
     }
 
@@ -221,6 +218,12 @@ impl Settings {
             let why = format!("acmite changes no web server's settings; lead {installer}'s to acmite's live folder");
             all.push(left("installer", &why));
         }
+        for hook in ["manual_auth_hook", "manual_cleanup_hook"] {
+            if let Some(command) = self.text(hook) {
+                let why = format!("acmite does not run `{command}`; it proves the names as was said of them");
+                all.push(left(hook, &why));
+            }
+        }
         if self.text("autorenew") == Some("False") {
             all.push(left("autorenew", "acmite renews all that it keeps; `acmite delete` what is not to be renewed"));
         }
@@ -232,6 +235,22 @@ impl Settings {
         }
         all
     }
+}
+
+/// What to use for an authenticator that acmite does not have.
+fn replacement(authenticator: &str) -> String {
+    let instead = match authenticator {
+        "manual" => {
+            "by hooks of your own (manual), which acmite does not run; import again with --dns-plugin and the provider \
+             that they change, or with --webroot"
+        }
+        "nginx" | "apache" => {
+            "by changing the settings of the web server while it runs, which acmite does not; import again with --webroot \
+             and the folder that the server shows, with --dns-plugin, or with --standalone and hooks that stop it"
+        }
+        _ => "in a way that acmite does not have; import again with --webroot, --standalone or --dns-plugin",
+    };
+    format!("certbot's {authenticator:?} proves its names {instead}")
 }
 
 fn unquoted(value: &str) -> &str {
@@ -286,6 +305,28 @@ mod tests {
     fn the_key_is_rsa_where_an_old_certbot_says_nothing() {
         assert_eq!(Settings::default().key_type(), "rsa2048");
         assert_eq!(Settings::parse("[renewalparams]\nrsa_key_size = 4096\n").key_type(), "rsa4096");
+    }
+
+    #[test]
+    fn for_what_acmite_does_not_have_it_is_said_what_replaces_it_and_taken_what_is_given() {
+        let wishes = |challenge| Wishes {
+            challenge,
+            server: Url::parse("https://ca.example/dir").expect("a URL"),
+            ca_bundle: None,
+        };
+        for (authenticator, instead) in [("manual", "--dns-plugin"), ("nginx", "--webroot"), ("apache", "--standalone")]
+        {
+            let text = format!(
+                "[renewalparams]\nauthenticator = {authenticator}\nmanual_auth_hook = /x/auth\nmanual_cleanup_hook = None\n"
+            );
+            let settings = Settings::parse(&text);
+            let why = settings.challenge(&wishes(None)).err().expect("it is not taken");
+            assert!(why.contains(authenticator) && why.contains(instead), "{why}");
+            let said = Some(by_methods(vec!["standalone".to_owned()]));
+            assert_eq!(settings.challenge(&wishes(said)).expect("taken").record.methods, ["standalone"]);
+            let left = settings.left("a.example");
+            assert_eq!(left.iter().map(|one| one.what.as_str()).collect::<Vec<_>>(), ["manual_auth_hook of a.example"]);
+        }
     }
 
     #[test]

@@ -36,6 +36,11 @@ pub fn read(folder: &Path, wishes: &Wishes) -> Result<Found, FoundError> {
             Err(why) => found.left.push(Left::new(format!("certificate {}", stem(path)), why)),
         }
     }
+    if !found.certificates.is_empty() {
+        let why = "lego does not keep what --run-hook and --renew-hook named; give it as deploy hooks in acmite.toml, or as \
+                   executable files in hooks/deploy.d of the state folder";
+        found.left.push(Left::new("hooks", why));
+    }
     Ok(found)
 }
 
