@@ -108,7 +108,13 @@ impl Http {
             .tls_backend_preconfigured(tls)
             .build()
             .map_err(|source| AcmeError::NoClient { source })?;
-        Ok(Self { client, directory: directory.clone(), nonces: Mutex::default(), pauses: Pauses::default(), sent: AtomicU64::new(0) })
+        Ok(Self {
+            client,
+            directory: directory.clone(),
+            nonces: Mutex::default(),
+            pauses: Pauses::default(),
+            sent: AtomicU64::new(0),
+        })
     }
 
     /// Where the CA's directory is.
