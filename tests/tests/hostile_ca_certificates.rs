@@ -91,7 +91,7 @@ fn strangers(honest: &str) -> Vec<u8> {
 
 fn second(honest: &str) -> Vec<u8> {
     let end = "-----END CERTIFICATE-----";
-    honest[honest.find(end).unwrap() + end.len()..].as_bytes().to_vec()
+    honest.as_bytes()[honest.find(end).unwrap() + end.len()..].to_vec()
 }
 
 fn block(base64: &str) -> Vec<u8> {
