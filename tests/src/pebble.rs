@@ -34,7 +34,7 @@ impl Version {
 }
 
 /// How a Pebble is to behave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Percentage of good nonces that it refuses.
     pub refused_nonces: u8,
@@ -42,12 +42,6 @@ pub struct Options {
     pub more: serde_json::Map<String, serde_json::Value>,
     /// How many other roots it has.
     pub alternate_roots: u8,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { refused_nonces: 0, more: serde_json::Map::new(), alternate_roots: 0 }
-    }
 }
 
 /// A running Pebble.

@@ -11,6 +11,9 @@ use acmite_tests::acmite::{Acmite, Finished, NOBODY};
 use acmite_tests::faults::{World, at_each};
 use acmite_tests::hostile::ca::{WORDS, assert_harmless};
 
+/// A file or folder of a state folder.
+type Place = fn(&Path) -> PathBuf;
+
 /// The first entry of a folder.
 fn only(folder: &Path) -> PathBuf {
     fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()
@@ -62,7 +65,7 @@ fn a_folder_or_file_of_another_user_is_refused_by_its_name() {
         // Only root can give something away.
         return;
     }
-    let places: [fn(&Path) -> PathBuf; 4] = [
+    let places: [Place; 4] = [
         Path::to_owned,
         |state| state.join("accounts"),
         key_of_account,
@@ -78,7 +81,7 @@ fn a_folder_or_file_of_another_user_is_refused_by_its_name() {
 
 #[test]
 fn a_file_that_is_obeyed_or_secret_and_open_to_others_is_refused_by_its_name() {
-    let places: [(fn(&Path) -> PathBuf, u32); 3] = [
+    let places: [(Place, u32); 3] = [
         (key_of_account, 0o640),
         (|state| state.join("renewal/example.test.toml"), 0o664),
         (|state| state.join("renewal/example.test.toml"), 0o602),
