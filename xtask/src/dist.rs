@@ -17,8 +17,8 @@ pub(crate) struct Options {
     /// Rust's name of the machine to build for; a static one where the toolchain has it, if none is named
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// Pack this binary and build none
-    #[arg(long, value_name = "FILE")]
+    /// Pack this binary, which was built for the target, and build none
+    #[arg(long, value_name = "FILE", requires = "target")]
     binary: Option<PathBuf>,
     /// The folder to write to [default: target/dist]
     #[arg(long, value_name = "DIR")]
@@ -156,7 +156,7 @@ Upstream-Name: acmite
 Source: https://github.com/acmite/acmite
 
 Files: *
-Copyright: the acmite authors
+Copyright: 2026 The acmite authors
 License: Apache-2.0 or MIT
  The texts are beside this file: LICENSE-APACHE and LICENSE-MIT.
 ";

@@ -134,8 +134,12 @@ fn append(
     header.set_entry_type(kind);
     header.set_mode(mode);
     header.set_size(content.len() as u64);
+    header.set_mtime(NO_DATE_SECONDS);
     archive.append_data(&mut header, path, content)
 }
+
+/// 2026-01-01: what Debian's tools take for the date of a file, where 1970 is refused.
+const NO_DATE_SECONDS: u64 = 1_767_225_600;
 
 fn zip(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
