@@ -330,6 +330,7 @@ fn the_published_schema_is_the_one_that_is_printed() {
 #[test]
 fn the_examples_in_the_documents_are_taken() {
     let scene = Scene::duckdns("127.0.0.1:1".parse().unwrap(), "none");
+    openssl::request(scene.folder(), "appliance", "/CN=appliance.example.com", &[]);
     let mut taken = 0;
     for document in ["docs/configuration.md", "docs/hooks.md"] {
         let text = std::fs::read_to_string(repository().join(document)).unwrap();
