@@ -10,7 +10,7 @@
 //! 1 acme/      problem jws jwk http directory account order challenge authorization certificate ari client
 //! 1 dns/       memo transport resolver answer zone walk cname poll propagation validation watch diagnose
 //! 1 pki/       key csr leaf validation trust
-//! 1 plugin/    field wire limits tree template manifest guard scrub secret bindings address overrides dns_update told pace http call engine compile reserved inspect bundled cache loader provider
+//! 1 plugin/    field wire limits tree template manifest page guard scrub secret bindings address overrides dns_update told pace http call engine compile reserved inspect bundled cache loader provider
 //! 1 serve/     port_holder listener http tls webroot
 //! 1 store/     layout journal account foreign_account certificate renewal renewal_state zone_lock plugin_pins
 //! 0            causes digest name backoff secure_file
