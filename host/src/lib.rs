@@ -11,7 +11,7 @@
 //! 1 dns/       memo transport resolver answer zone walk cname poll propagation validation watch diagnose
 //! 1 identity/  grant fetch sigv4 aws_role aws_metadata sts aws
 //! 1 pki/       key csr request leaf validation trust
-//! 1 plugin/    field wire limits tree template manifest guard scrub secret bindings address overrides dns_update told pace http supply call engine fuel compile reserved inspect bundled cache loader provider
+//! 1 plugin/    field wire limits tree template manifest page guard scrub secret bindings address overrides dns_update told pace http supply call engine fuel compile reserved inspect bundled cache loader provider
 //! 1 serve/     port_holder listener http tls webroot
 //! 1 store/     layout journal account foreign_account certificate renewal renewal_state quiet zone_lock plugin_pins
 //! 0            causes digest words name backoff secure_file tls

@@ -17,7 +17,7 @@ macro_rules! cases {
 macro_rules! for_all {
     ($adapter:ident) => {
         cases! { $adapter;
-            values: two_values_share_one_name, fifty_names_cost_no_more_requests_than_they_may,
+            values: two_values_share_one_name, names_cost_as_many_requests_as_is_documented,
                 a_repeated_present_changes_nothing, cleanup_works_without_state, an_absent_value_is_removed_already,
                 cleanup_of_one_value_leaves_its_sibling, foreign_records_stay,
                 a_long_value_with_quotes_and_backslashes_stays_as_it_is;
@@ -47,9 +47,21 @@ macro_rules! for_mocks {
     };
 }
 
+/// Cases for a provider whose API knows rights that a credential may lack.
+macro_rules! for_rights {
+    ($adapter:ident) => {
+        mod rights {
+            cases! { $adapter;
+                rights: check_tells_of_a_right_that_is_missing, a_missing_right_to_write_is_told_at_the_first_write;
+            }
+        }
+    };
+}
+
 mod cloudflare {
     for_all!(cloudflare);
     for_mocks!(cloudflare);
+    for_rights!(cloudflare);
 
     mod time {
         cases! { cloudflare; faults: a_reply_that_does_not_come_is_a_passing_fault; }
@@ -59,16 +71,19 @@ mod cloudflare {
 mod dnspod {
     for_all!(dnspod);
     for_mocks!(dnspod);
+    for_rights!(dnspod);
 }
 
 mod ovh {
     for_all!(ovh);
     for_mocks!(ovh);
+    for_rights!(ovh);
 }
 
 mod porkbun {
     for_all!(porkbun);
     for_mocks!(porkbun);
+    for_rights!(porkbun);
 }
 
 mod powerdns {
@@ -79,6 +94,7 @@ mod powerdns {
 mod route53 {
     for_all!(route53);
     for_mocks!(route53);
+    for_rights!(route53);
 
     mod settled {
         cases! { route53; settled: a_change_is_pending_until_the_api_says_otherwise; }
@@ -100,22 +116,26 @@ mod rfc2136_knot {
 mod digitalocean {
     for_all!(digitalocean);
     for_mocks!(digitalocean);
+    for_rights!(digitalocean);
 }
 
 mod linode {
     for_all!(linode);
     for_mocks!(linode);
+    for_rights!(linode);
 }
 
 /// The template passes as it stands.
 mod quillzone {
     for_all!(quillzone);
     for_mocks!(quillzone);
+    for_rights!(quillzone);
 }
 
 mod hetzner {
     for_all!(hetzner);
     for_mocks!(hetzner);
+    for_rights!(hetzner);
 
     mod settled {
         cases! { hetzner; values: publishing_is_pending_and_then_settled; }
@@ -125,6 +145,7 @@ mod hetzner {
 mod inwx {
     for_all!(inwx);
     for_mocks!(inwx);
+    for_rights!(inwx);
 }
 
 mod inwx_second_factor {
@@ -142,11 +163,13 @@ mod azure {
 
     for_all!(azure);
     for_mocks!(azure);
+    for_rights!(azure);
 }
 
 mod namecheap {
     for_all!(namecheap);
     for_mocks!(namecheap);
+    for_rights!(namecheap);
 }
 
 mod duckdns {
@@ -161,6 +184,7 @@ mod duckdns {
 mod google {
     for_all!(google);
     for_mocks!(google);
+    for_rights!(google);
 
     mod login {
         cases! { google; login: zones_side_by_side_log_in_once; }

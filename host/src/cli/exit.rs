@@ -388,9 +388,12 @@ fn fault_exit(fault: &ZoneFault) -> Exit {
 
 fn call_exit(error: &CallError) -> Exit {
     match &error.fault {
-        CallFault::Told(told) if matches!(told.kind, ErrorKind::Denied | ErrorKind::Forbidden) => {
-            Exit::CredentialRefused
-        }
+        CallFault::Told(told) => match told.kind {
+            ErrorKind::Denied | ErrorKind::Forbidden => Exit::CredentialRefused,
+            ErrorKind::ZoneNotFound => Exit::Dns,
+            ErrorKind::Misconfigured => Exit::Configuration,
+            _ => Exit::ProviderFailed,
+        },
         CallFault::Supply(_) => Exit::Configuration,
         _ => Exit::ProviderFailed,
     }

@@ -3,6 +3,7 @@
 mod checked;
 mod checked_endpoint;
 mod endpoint;
+mod guide;
 mod origin;
 mod permissions;
 mod raw;
@@ -17,6 +18,7 @@ pub use crate::plugin::manifest::endpoint::{
     Capture, CapturePlace, Covers, Effect, Endpoint, Fill, Leaf, Op, OpRule, Rows, Segment, Shown, Sink, SinkPlace,
     ZoneFacts,
 };
+pub use crate::plugin::manifest::guide::{Guide, Source};
 pub use crate::plugin::manifest::origin::{FillError, OriginSpec};
 pub use crate::plugin::manifest::permissions::Permissions;
 
@@ -55,6 +57,8 @@ pub struct Manifest {
     pub settle: Duration,
     /// The least TTL the API takes, in seconds.
     pub min_ttl: u32,
+    /// What a person needs to know before using it.
+    pub guide: Guide,
 }
 
 /// What one record of the API holds, which decides how values are published and removed.
@@ -68,6 +72,18 @@ pub enum Semantics {
     Zone,
     /// A fixed number of values at a name, written blindly; more values need rounds.
     Slots(u8),
+}
+
+impl Semantics {
+    /// One word for it: "record", "set", "zone" or "slot".
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Rrset => "set",
+            Self::Zone => "zone",
+            Self::Slots(_) => "slot",
+        }
+    }
 }
 
 /// DNS UPDATE, as templates over plain settings.

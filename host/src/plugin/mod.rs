@@ -15,6 +15,7 @@ pub mod limits;
 pub mod loader;
 pub mod manifest;
 pub mod overrides;
+pub mod page;
 pub mod provider;
 pub mod reserved;
 pub mod scrub;

@@ -28,10 +28,14 @@ impl fmt::Display for Told {
         if !self.code.is_empty() {
             write!(f, " [{}]", self.code)?;
         }
-        match &self.hint {
-            Some(hint) => write!(f, "; {hint}"),
-            None => write!(f, "; {}", self.kind.remedy()),
-        }
+        write!(f, "; {}", self.remedy())
+    }
+}
+
+impl Told {
+    /// What to do next: what the provider says, or what its kind of error asks for.
+    pub fn remedy(&self) -> &str {
+        self.hint.as_deref().unwrap_or_else(|| self.kind.remedy())
     }
 }
 
@@ -66,11 +70,27 @@ impl ErrorKind {
         matches!(self, Self::Conflict | Self::RateLimited | Self::Transient)
     }
 
+    /// Its name in the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Forbidden => "forbidden",
+            Self::ZoneNotFound => "zone-not-found",
+            Self::Conflict => "conflict",
+            Self::RateLimited => "rate-limited",
+            Self::Misconfigured => "misconfigured",
+            Self::Upstream => "upstream",
+            Self::Transient => "transient",
+            Self::Unsupported => "unsupported",
+            Self::Other => "other",
+        }
+    }
+
     /// What to do about it.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Denied => "check the credential, it may be mistyped, expired or revoked",
-            Self::Forbidden => "give the credential the rights that `acmite plugin inspect` names",
+            Self::Forbidden => "give the credential the rights that `acmite plugin info` shows",
             Self::ZoneNotFound => "check that this account holds the zone and the credential may see it",
             Self::Conflict => "another client changes the same records; try again",
             Self::RateLimited => "wait and try again",

@@ -21,8 +21,8 @@ pub struct Adapter {
     pub credential: &'static str,
     /// One that is not.
     pub wrong_credential: &'static str,
-    /// The most requests that fifty names may cost.
-    pub most: Most,
+    /// The requests that names in one zone cost.
+    pub costs: Costs,
     /// What it talks to.
     pub back: Back,
 }
@@ -30,13 +30,22 @@ pub struct Adapter {
 /// Names and values.
 pub type Pairs = Vec<(&'static str, String)>;
 
-/// The most requests of `present`, and of `cleanup` with its state.
-#[derive(Clone, Copy, Debug)]
-pub struct Most {
-    /// In `present`.
-    pub present: usize,
-    /// In `cleanup`.
-    pub cleanup: usize,
+/// How many names are counted for.
+pub const NAMES: [usize; 3] = [1, 2, 50];
+
+/// The requests for each of [`NAMES`], each with one value of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Costs {
+    /// Of `present`, where no call came before.
+    pub present: [usize; 3],
+    /// Of `cleanup` with the state of that.
+    pub cleanup: [usize; 3],
+}
+
+/// So many requests for each name and so many besides, in `present` and in `cleanup`.
+fn costs(present: (usize, usize), cleanup: (usize, usize)) -> Costs {
+    let each = |(name, besides)| NAMES.map(|names| name * names + besides);
+    Costs { present: each(present), cleanup: each(cleanup) }
 }
 
 /// What a provider talks to.
@@ -69,7 +78,7 @@ pub fn cloudflare() -> Adapter {
         secrets: |token| vec![("api_token", token.to_owned())],
         credential: "token-of-the-suite",
         wrong_credential: "token-of-another",
-        most: Most { present: 3, cleanup: 1 },
+        costs: costs((0, 3), (0, 1)),
         back: Back::Mock {
             rules: |store, value| Box::new(api::cloudflare(store, CloudflareToken { value, zones: None })),
             origin: Some("api"),
@@ -86,7 +95,7 @@ pub fn dnspod() -> Adapter {
         secrets: |secret| vec![("secret_key", secret.to_owned())],
         credential: "key-of-the-suite",
         wrong_credential: "key-of-another",
-        most: Most { present: 51, cleanup: 51 },
+        costs: costs((1, 1), (1, 1)),
         back: Back::Mock {
             rules: |store, secret| Box::new(api::dnspod(store, secret)),
             origin: Some("api"),
@@ -105,7 +114,7 @@ pub fn ovh() -> Adapter {
         },
         credential: "secret-of-the-suite",
         wrong_credential: "secret-of-another",
-        most: Most { present: 102, cleanup: 152 },
+        costs: costs((2, 2), (3, 2)),
         back: Back::Mock {
             rules: |store, secret| Box::new(api::ovh(store, secret)),
             origin: Some("api"),
@@ -122,7 +131,7 @@ pub fn porkbun() -> Adapter {
         secrets: |secret| vec![("api_key", api::PORKBUN_KEY.to_owned()), ("secret_api_key", secret.to_owned())],
         credential: "sk1_of_the_suite",
         wrong_credential: "sk1_of_another",
-        most: Most { present: 51, cleanup: 51 },
+        costs: costs((1, 1), (1, 1)),
         back: Back::Mock {
             rules: |store, secret| Box::new(api::porkbun(store, secret)),
             origin: Some("api"),
@@ -139,7 +148,7 @@ pub fn powerdns() -> Adapter {
         secrets: |key| vec![("api_key", key.to_owned())],
         credential: "key-of-the-suite",
         wrong_credential: "key-of-another",
-        most: Most { present: 2, cleanup: 2 },
+        costs: costs((0, 2), (0, 2)),
         back: Back::Mock { rules: |store, key| Box::new(api::powerdns(store, key)), origin: None, writes: not_get },
     }
 }
@@ -152,7 +161,7 @@ pub fn route53() -> Adapter {
         secrets: |secret| vec![("secret_access_key", secret.to_owned())],
         credential: "secret/of+the/suite",
         wrong_credential: "secret/of+another",
-        most: Most { present: 52, cleanup: 51 },
+        costs: costs((1, 2), (1, 1)),
         back: Back::Mock {
             rules: |store, secret| Box::new(api::route53(store, secret)),
             origin: Some("api"),
@@ -192,7 +201,7 @@ fn rfc2136(start: fn(&[Zone]) -> Option<NameServer>) -> Adapter {
         secrets: |secret| vec![("tsig_secret", secret.to_owned())],
         credential: TSIG_SECRET,
         wrong_credential: "d3Jvbmctc2VjcmV0LXdyb25nLXNlY3JldA==",
-        most: Most { present: 1, cleanup: 1 },
+        costs: costs((0, 1), (0, 1)),
         back: Back::NameServer(start),
     }
 }
@@ -205,7 +214,7 @@ pub fn digitalocean() -> Adapter {
         secrets: |token| vec![("token", token.to_owned())],
         credential: "dop_v1_of-the-suite",
         wrong_credential: "dop_v1_of-another",
-        most: Most { present: 51, cleanup: 51 },
+        costs: costs((1, 1), (1, 1)),
         back: Back::Mock {
             rules: |store, token| Box::new(api::digitalocean(store, token)),
             origin: Some("api"),
@@ -222,7 +231,7 @@ pub fn quillzone() -> Adapter {
         secrets: |token| vec![("token", token.to_owned())],
         credential: "token-of-the-suite",
         wrong_credential: "token-of-another",
-        most: Most { present: 51, cleanup: 51 },
+        costs: costs((1, 1), (1, 1)),
         back: Back::Mock {
             rules: |store, token| Box::new(api::quillzone(store, token)),
             origin: Some("api"),
@@ -239,7 +248,7 @@ pub fn linode() -> Adapter {
         secrets: |token| vec![("token", token.to_owned())],
         credential: "token-of-the-suite",
         wrong_credential: "token-of-another",
-        most: Most { present: 52, cleanup: 52 },
+        costs: costs((1, 2), (1, 2)),
         back: Back::Mock {
             rules: |store, token| Box::new(api::linode(store, token)),
             origin: Some("api"),
@@ -256,7 +265,7 @@ pub fn hetzner() -> Adapter {
         secrets: |token| vec![("api_token", token.to_owned())],
         credential: "token-of-the-suite",
         wrong_credential: "token-of-another",
-        most: Most { present: 51, cleanup: 51 },
+        costs: costs((1, 1), (1, 1)),
         back: Back::Mock {
             rules: |store, token| Box::new(api::hetzner(store, token)),
             origin: Some("api"),
@@ -278,7 +287,7 @@ pub fn azure() -> Adapter {
         secrets: |secret| vec![("client_secret", secret.to_owned())],
         credential: "secret~of.the-suite",
         wrong_credential: "secret~of.another",
-        most: Most { present: 101, cleanup: 100 },
+        costs: costs((2, 1), (2, 0)),
         back: Back::Mock {
             rules: |store, secret| Box::new(api::azure(store, secret)),
             origin: Some("login,api"),
@@ -298,7 +307,7 @@ pub fn namecheap() -> Adapter {
         secrets: |key| vec![("api_key", key.to_owned())],
         credential: "key-of-the-suite",
         wrong_credential: "key-of-another",
-        most: Most { present: 3, cleanup: 3 },
+        costs: costs((0, 3), (0, 3)),
         back: Back::Mock {
             rules: |store, key| Box::new(api::namecheap(store, key)),
             origin: Some("api"),
@@ -316,7 +325,7 @@ pub fn duckdns() -> Adapter {
         secrets: |token| vec![("token", token.to_owned())],
         credential: "token-of-the-suite",
         wrong_credential: "token-of-another",
-        most: Most { present: 3, cleanup: 3 },
+        costs: costs((1, 0), (1, 0)),
         back: Back::Mock {
             rules: |store, token| Box::new(api::duckdns(store, token, &["me", "www", "my"])),
             origin: Some("api"),
@@ -336,7 +345,7 @@ pub fn google() -> Adapter {
         secrets: |key| vec![("service_account", "{}".to_owned()), ("private_key", key.to_owned())],
         credential: include_str!("keys/google.pem"),
         wrong_credential: include_str!("keys/google-other.pem"),
-        most: Most { present: 53, cleanup: 51 },
+        costs: costs((1, 3), (1, 1)),
         back: Back::Mock {
             rules: |store, key| Box::new(api::google(store, key)),
             origin: Some("login,api"),
@@ -353,7 +362,7 @@ pub fn inwx() -> Adapter {
         secrets: |password| vec![("password", password.to_owned())],
         credential: "password-of-the-suite",
         wrong_credential: "password-of-another",
-        most: Most { present: 52, cleanup: 51 },
+        costs: costs((1, 2), (1, 1)),
         back: Back::Mock {
             rules: |store, password| Box::new(api::inwx(store, password, InwxFactor::None)),
             origin: Some("login,api"),
@@ -371,7 +380,7 @@ pub fn inwx_second_factor() -> Adapter {
         secrets: |password| {
             vec![("password", password.to_owned()), ("shared_secret", api::INWX_SHARED_SECRET.to_owned())]
         },
-        most: Most { present: 53, cleanup: 51 },
+        costs: costs((1, 3), (1, 1)),
         back: Back::Mock { rules, origin, writes },
         ..plain
     }
@@ -383,4 +392,25 @@ fn zone_files(zones: &[Zone]) -> Vec<(String, Vec<String>)> {
         kind => format!("{name}. IN {kind} {value}"),
     };
     zones.iter().map(|zone| (zone.name.clone(), zone.foreign().into_iter().map(line).collect())).collect()
+}
+
+/// One adapter for each bundled provider, by id.
+pub fn bundled() -> [Adapter; 15] {
+    [
+        azure(),
+        cloudflare(),
+        digitalocean(),
+        dnspod(),
+        duckdns(),
+        google(),
+        hetzner(),
+        inwx_second_factor(),
+        linode(),
+        namecheap(),
+        ovh(),
+        porkbun(),
+        powerdns(),
+        rfc2136_bind(),
+        route53(),
+    ]
 }

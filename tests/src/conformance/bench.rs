@@ -10,7 +10,7 @@ use acmite::plugin::wire::TxtRecord;
 use acmite_lab::api::{Fault, MockApi, Request};
 use acmite_lab::dns::Store;
 
-use crate::conformance::adapters::{Adapter, Back, Pairs};
+use crate::conformance::adapters::{Adapter, Back, Pairs, Rules};
 use crate::conformance::counter::Counter;
 use crate::name_server::NameServer;
 use crate::plugins;
@@ -85,11 +85,34 @@ impl Bench {
     /// # Panics
     /// If the provider is not taken.
     pub async fn of(loaded: Loaded, adapter: &Adapter, zones: &[Zone], credential: Credential) -> Option<Self> {
+        Self::made(loaded, adapter, zones, credential, |rules| rules).await
+    }
+
+    /// The same with something in front of the mock's rules.
+    ///
+    /// # Panics
+    /// If the provider cannot be built or is not taken.
+    pub async fn behind(
+        adapter: &Adapter,
+        zones: &[Zone],
+        credential: Credential,
+        before: impl FnOnce(Rules) -> Rules,
+    ) -> Option<Self> {
+        Self::made(plugins::load(adapter.plugin), adapter, zones, credential, before).await
+    }
+
+    async fn made(
+        loaded: Loaded,
+        adapter: &Adapter,
+        zones: &[Zone],
+        credential: Credential,
+        before: impl FnOnce(Rules) -> Rules,
+    ) -> Option<Self> {
         let mut writes: fn(&Request) -> bool = |_| true;
         let (peer, address, overrides) = match &adapter.back {
             Back::Mock { rules, origin, writes: writing } => {
                 let store = filled_store(zones);
-                let rules = rules(store.clone(), adapter.credential.to_owned());
+                let rules = before(rules(store.clone(), adapter.credential.to_owned()));
                 let api = MockApi::start(rules).await.expect("a mock that starts");
                 writes = *writing;
                 let url = api.base_url();

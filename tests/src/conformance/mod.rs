@@ -9,6 +9,7 @@ pub mod check;
 pub mod counter;
 pub mod faults;
 pub mod login;
+pub mod rights;
 pub mod settled;
 pub mod slots;
 pub mod values;

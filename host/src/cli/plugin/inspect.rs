@@ -7,6 +7,7 @@ use super::providers::{Spec, component};
 use super::setup::open_state;
 use super::{Global, Printer};
 use crate::causes::chain;
+use crate::plugin::field::FieldSpec;
 use crate::plugin::inspect::{Inspected, inspect};
 use crate::plugin::manifest::Permissions;
 use crate::words::one_line;
@@ -22,12 +23,17 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
-    let component = read(&args.plugin, global)?;
-    let inspected = inspect(&component).map_err(|error| {
-        Failure::new(Exit::Configuration, format!("could not use {}: {}", args.plugin, chain(&error)))
-    })?;
-    printer.result(&text(&inspected, component.len()), &json_of(&inspected, component.len()));
+    let (inspected, bytes) = inspected(&args.plugin, global)?;
+    printer.result(&text(&inspected, bytes), &json_of(&inspected, bytes));
     Ok(Exit::Done)
+}
+
+/// What a component says of itself, and its size in bytes.
+pub(super) fn inspected(spec: &Spec, global: &Global) -> Result<(Inspected, usize), Failure> {
+    let component = read(spec, global)?;
+    let inspected = inspect(&component)
+        .map_err(|error| Failure::new(Exit::Configuration, format!("could not use {spec}: {}", chain(&error))))?;
+    Ok((inspected, component.len()))
 }
 
 fn read(spec: &Spec, global: &Global) -> Result<Vec<u8>, Failure> {
@@ -93,10 +99,6 @@ credential can use it. SECURITY.md says what is promised and what is not.";
 
 fn json_of(inspected: &Inspected, bytes: usize) -> Value {
     let manifest = &inspected.manifest;
-    let field = |field: &crate::plugin::field::FieldSpec| {
-        json!({"name": field.name, "secret": field.secret, "required": field.required, "help": field.help,
-            "env": field.env, "certbot": field.certbot, "lego": field.lego})
-    };
     json!({
         "event": "inspected",
         "id": manifest.id,
@@ -109,8 +111,14 @@ fn json_of(inspected: &Inspected, bytes: usize) -> Value {
         "sha256": inspected.sha256,
         "bytes": bytes,
         "imports": inspected.imports,
-        "fields": manifest.fields.iter().map(field).collect::<Vec<_>>(),
+        "fields": manifest.fields.iter().map(field_json).collect::<Vec<_>>(),
         "permissions": manifest.permissions().lines(),
         "unguarded": manifest.permissions().unguarded,
     })
+}
+
+/// A field, for scripts.
+pub(super) fn field_json(field: &FieldSpec) -> Value {
+    json!({"name": field.name, "secret": field.secret, "required": field.required, "help": field.help,
+        "env": field.env, "certbot": field.certbot, "lego": field.lego})
 }

@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod info;
 mod inspect;
 mod install;
 mod list;
@@ -20,6 +21,7 @@ use super::{Global, exit, providers, setup};
 pub(super) enum Command {
     New(new::Args),
     List(list::Args),
+    Info(info::Args),
     Inspect(inspect::Args),
     Check(check::Args),
     Build(build::Args),
@@ -31,6 +33,7 @@ pub(super) async fn run(command: Command, global: &Global, printer: &Arc<Printer
     match command {
         Command::New(args) => new::run(&args, printer),
         Command::List(args) => list::run(&args, global, printer),
+        Command::Info(args) => info::run(&args, global, printer),
         Command::Inspect(args) => inspect::run(&args, global, printer),
         Command::Check(args) => check::run(args, global, printer).await,
         Command::Build(args) => build::run(&args, printer),

@@ -50,6 +50,7 @@ impl RawManifest {
             dns_update: self.dns_update,
             settle: Duration::from_millis(self.propagation.settle_ms),
             min_ttl: self.propagation.min_ttl.unwrap_or(1),
+            guide: self.guide,
         };
         rules::check(&manifest)?;
         manifest.mark_optional_sinks();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::plugin::manifest::{DnsUpdateSpec, Leaf, Op};
+use crate::plugin::manifest::{DnsUpdateSpec, Guide, Leaf, Op};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +27,8 @@ pub(super) struct RawManifest {
     pub(super) dns_update: Option<DnsUpdateSpec>,
     #[serde(default)]
     pub(super) propagation: RawPropagation,
+    #[serde(default)]
+    pub(super) guide: Guide,
 }
 
 #[derive(Default, Deserialize)]
