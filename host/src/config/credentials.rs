@@ -21,7 +21,10 @@ use zeroize::Zeroizing;
 
 use crate::config::aws_chain::{AwsChain, ProfileError, aws_chain};
 use crate::config::aws_profile::Profiles;
+use crate::config::azure::{AzureError, AzureFields};
+use crate::config::azure_zones::{AzureZone, AzureZoneError};
 use crate::config::environment::Environment;
+use crate::config::google::{CREDENTIALS_VARIABLE, GoogleError, google_source};
 use crate::config::supplier::{Giver, Supplier, no_credential};
 use crate::identity::aws::AwsSource;
 use crate::plugin::field::FieldSpec;
@@ -61,6 +64,16 @@ pub struct Resolved {
     pub supplier: Option<Arc<Supplier>>,
 }
 
+impl Resolved {
+    fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    fn secret(&self, name: &str) -> Option<&[u8]> {
+        self.secrets.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
+}
+
 impl fmt::Debug for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolved")
@@ -91,6 +104,9 @@ pub fn resolve(fields: &[FieldSpec], sources: &CredentialSources) -> Result<Reso
         true => from_aws_chain(sources, &mut found)?.map(Arc::new),
         false => None,
     };
+    if !found.iter().any(|value| value.field == "service_account") {
+        found.extend(from_google_file(sources)?);
+    }
     let mut resolved = Resolved { supplier, ..Resolved::default() };
     let mut absent = Vec::new();
     for field in fields {
@@ -105,6 +121,9 @@ pub fn resolve(fields: &[FieldSpec], sources: &CredentialSources) -> Result<Reso
     }
     absent.retain(|field| field.from.is_none());
     absent.extend(derive(fields, &mut resolved)?);
+    if let Some(supplier) = supplier_of(sources, &resolved)? {
+        resolved.supplier = Some(Arc::new(supplier));
+    }
     let gives = |field: &FieldSpec| resolved.supplier.as_ref().is_some_and(|supplier| supplier.gives(&field.name));
     match absent.into_iter().find(|field| field.required && !gives(field)) {
         Some(field) => Err(missing(field, sources)),
@@ -168,6 +187,51 @@ fn from_aws_chain(sources: &CredentialSources, found: &mut Vec<Value>) -> Result
     }
 }
 
+/// Who gives a token to Azure's or Google's provider, if its fields hold none.
+fn supplier_of(sources: &CredentialSources, resolved: &Resolved) -> Result<Option<Supplier>, CredentialsError> {
+    match (sources.plugin_id.as_str(), &sources.instance) {
+        ("azure", _) => azure_supplier(sources, resolved),
+        ("google", None) => google_supplier(sources, resolved),
+        _ => Ok(None),
+    }
+}
+
+fn azure_supplier(sources: &CredentialSources, resolved: &Resolved) -> Result<Option<Supplier>, CredentialsError> {
+    let plain = |name: &str| resolved.setting(name);
+    // A named instance takes nothing from variables that belong to no instance.
+    let environment = Environment(if sources.instance.is_none() { &sources.environment } else { &[] });
+    let fields = AzureFields { plain: &plain, has_secret: resolved.secret("client_secret").is_some(), environment };
+    let read = |path: &Path| read_private_with(path, &sources.policy()).map_err(CredentialsError::from);
+    let chain = fields.chain(&read)?;
+    let zones = AzureZone::parse_all(resolved.setting("zones").unwrap_or_default())?;
+    let giver = chain.source.map(|source| (Giver::Entra(source), chain.tried));
+    let is_needed = giver.is_some() || !zones.is_empty();
+    Ok(is_needed.then(|| Supplier::with_zones(giver, zones)))
+}
+
+fn google_supplier(sources: &CredentialSources, resolved: &Resolved) -> Result<Option<Supplier>, CredentialsError> {
+    let json = resolved.secret("service_account");
+    let has_project = resolved.setting("project").is_some();
+    let source = google_source(json, has_project, Environment(&sources.environment))?;
+    Ok(source.map(|source| {
+        let tried = match json {
+            Some(_) => Vec::new(),
+            None => vec![format!("service_account, GCE_SERVICE_ACCOUNT and {CREDENTIALS_VARIABLE} are not set")],
+        };
+        Supplier::new(Giver::Google(source), tried)
+    }))
+}
+
+/// The file of Application Default Credentials is the service account's, or says who vouches for it.
+fn from_google_file(sources: &CredentialSources) -> Result<Option<Value>, CredentialsError> {
+    let path = Environment(&sources.environment).path(CREDENTIALS_VARIABLE);
+    let Some(path) = path.filter(|_| sources.plugin_id == "google" && sources.instance.is_none()) else {
+        return Ok(None);
+    };
+    let place = path.display().to_string();
+    Ok(Some(Value { field: "service_account".to_owned(), text: read_text(&path, sources)?, place }))
+}
+
 const AWS_REMEDY: &str =
     "put a key into the file of --credentials, or into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 /// The fields that a key consists of: they come from one place.
@@ -181,10 +245,15 @@ fn derive<'a>(fields: &'a [FieldSpec], resolved: &mut Resolved) -> Result<Vec<&'
         if resolved.places.iter().any(|(name, _)| *name == field.name) {
             continue;
         }
-        let bytes = resolved.secrets.iter().find(|(name, _)| name == source).map(|(_, bytes)| bytes);
-        let json = bytes.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok());
-        match json.as_ref().and_then(|json| json.pointer(pointer)).and_then(|v| v.as_str()) {
-            Some(text) => take(field, Value::new(field, text.to_owned(), format!("{source}, {pointer}")), resolved)?,
+        let text = match pointer.is_empty() {
+            true => resolved.setting(source).map(str::to_owned),
+            false => {
+                let json = resolved.secret(source).and_then(|bytes| serde_json::from_slice(bytes).ok());
+                json.and_then(|json: serde_json::Value| json.pointer(pointer)?.as_str().map(str::to_owned))
+            }
+        };
+        match text {
+            Some(text) => take(field, Value::new(field, text, format!("{source}, {pointer}")), resolved)?,
             None => absent.push(field),
         }
     }
@@ -226,6 +295,10 @@ impl CredentialSources {
         }
     }
 
+    fn policy(&self) -> Policy {
+        Policy { credentials_directory: self.credentials_directory.clone(), ..Policy::default() }
+    }
+
     fn variables(&self, field: &FieldSpec) -> Vec<String> {
         let own = format!("ACMITE_{}_{}", self.stem(), field.name).to_ascii_uppercase().replace(['-', '.'], "_");
         let known = field.env.iter().chain(&field.lego).filter(|_| self.instance.is_none());
@@ -243,8 +316,7 @@ impl CredentialSources {
 }
 
 fn read_text(path: &Path, sources: &CredentialSources) -> Result<Zeroizing<String>, CredentialsError> {
-    let policy = Policy { credentials_directory: sources.credentials_directory.clone(), ..Policy::default() };
-    let bytes = read_private_with(path, &policy)?;
+    let bytes = read_private_with(path, &sources.policy())?;
     let text =
         std::str::from_utf8(&bytes).map_err(|_| CredentialsError::NotText { place: path.display().to_string() })?;
     Ok(Zeroizing::new(text.to_owned()))
@@ -252,21 +324,49 @@ fn read_text(path: &Path, sources: &CredentialSources) -> Result<Zeroizing<Strin
 
 fn read_file(path: &Path, fields: &[FieldSpec], sources: &CredentialSources) -> Result<Vec<Value>, CredentialsError> {
     let text = read_text(path, sources)?;
+    if let (true, Some(field)) =
+        (text.trim_start().starts_with('{'), fields.iter().find(|field| is_json(field, fields)))
+    {
+        return Ok(vec![Value { field: field.name.clone(), text, place: path.display().to_string() }]);
+    }
     let pairs = if is_toml(&text) { toml_pairs(path, &text, sources)? } else { line_pairs(path, &text)? };
     let mut values: Vec<Value> = Vec::new();
     for (line, key, value) in pairs {
         let named =
-            |f: &&FieldSpec| f.name == key || f.certbot.contains(&key) || f.lego.contains(&key) || f.env.contains(&key);
+            |f: &&FieldSpec| f.name == key || is_certbots(f, &key) || f.lego.contains(&key) || f.env.contains(&key);
         let Some(field) = fields.iter().find(named) else {
             let valid = fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
             return Err(CredentialsError::UnknownKey { path: path.to_owned(), line, key, valid });
         };
+        let earlier = values.iter_mut().find(|value| value.field == field.name);
+        if let (Some(earlier), true) = (earlier, field.name != key && has_many(field)) {
+            earlier.text = Zeroizing::new(format!("{}\n{}", earlier.text.as_str(), value.as_str()));
+            continue;
+        }
         if values.iter().any(|v| v.field == field.name) {
             return Err(CredentialsError::Twice { path: path.to_owned(), line, field: field.name.clone() });
         }
         values.push(Value { field: field.name.clone(), text: value, place: format!("{}:{line}", path.display()) });
     }
     Ok(values)
+}
+
+/// Whether certbot calls the field so; `dns_azure_zone*` stands for a name with a number at its end.
+fn is_certbots(field: &FieldSpec, key: &str) -> bool {
+    field.certbot.iter().any(|name| match name.strip_suffix('*') {
+        Some(begin) => key.strip_prefix(begin).is_some_and(|end| end.bytes().all(|b| b.is_ascii_digit())),
+        None => name == key,
+    })
+}
+
+/// Whether several lines of certbot's make one value.
+fn has_many(field: &FieldSpec) -> bool {
+    field.certbot.iter().any(|name| name.ends_with('*'))
+}
+
+/// Whether other fields are taken out of this one, which is JSON: a key file may be given as it is.
+fn is_json(field: &FieldSpec, fields: &[FieldSpec]) -> bool {
+    fields.iter().any(|other| other.from.as_ref().is_some_and(|(of, at)| *of == field.name && !at.is_empty()))
 }
 
 type Pair = (usize, String, Zeroizing<String>);
@@ -396,6 +496,15 @@ pub enum CredentialsError {
     /// An AWS profile gives no key.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// What is said of Azure cannot be used.
+    #[error(transparent)]
+    Azure(#[from] AzureError),
+    /// A zone's line cannot be read.
+    #[error(transparent)]
+    AzureZone(#[from] AzureZoneError),
+    /// What is said of Google cannot be used.
+    #[error(transparent)]
+    Google(#[from] GoogleError),
     /// Nobody is there who could give one.
     #[error("{why}")]
     NoneGiven {

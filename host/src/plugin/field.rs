@@ -25,6 +25,6 @@ pub struct FieldSpec {
     pub lego: Vec<String>,
     /// One line for the user.
     pub help: String,
-    /// The field and the JSON pointer in it that the value is taken from.
+    /// The field and the JSON pointer in it that the value is taken from; an empty pointer takes all of a plain field.
     pub from: Option<(String, String)>,
 }

@@ -273,7 +273,8 @@ pub fn azure() -> Adapter {
             let owned = |(name, value): (&'static str, &str)| (name, value.to_owned());
             let tenant = [("tenant_id", api::AZURE_TENANT), ("client_id", api::AZURE_CLIENT)];
             let zones = [("subscription_id", api::AZURE_SUBSCRIPTION), ("resource_group", api::AZURE_GROUP)];
-            tenant.into_iter().chain(zones).map(owned).collect()
+            let scope = [("scope", "https://management.azure.com/.default")];
+            tenant.into_iter().chain(zones).chain(scope).map(owned).collect()
         },
         secrets: |secret| vec![("client_secret", secret.to_owned())],
         credential: "secret~of.the-suite",

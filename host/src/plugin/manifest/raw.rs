@@ -62,6 +62,8 @@ pub(super) struct RawField {
 pub(super) struct RawOrigin {
     pub(super) url: String,
     #[serde(default)]
+    pub(super) by: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(default)]
     pub(super) headers: Vec<String>,
     #[serde(default)]
     pub(super) secrets: BTreeMap<String, RawFill>,
