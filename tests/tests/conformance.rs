@@ -61,9 +61,21 @@ mod dnspod {
     for_mocks!(dnspod);
 }
 
+mod cloudflare_by_key {
+    for_all!(cloudflare_by_key);
+}
+
 mod ovh {
     for_all!(ovh);
     for_mocks!(ovh);
+}
+
+mod ovh_oauth2 {
+    for_all!(ovh_oauth2);
+
+    mod login {
+        cases! { ovh_oauth2; login: zones_side_by_side_log_in_once; }
+    }
 }
 
 mod porkbun {

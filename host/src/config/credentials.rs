@@ -11,22 +11,24 @@
 //!
 //! A named instance takes nothing from the plain plugin's places: it must not end up with another account's token.
 
+mod files;
+mod givers;
+
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use crate::config::aws_chain::{AwsChain, ProfileError, aws_chain};
-use crate::config::aws_profile::Profiles;
-use crate::config::azure::{AzureError, AzureFields};
-use crate::config::azure_zones::{AzureZone, AzureZoneError};
+use crate::config::aws_chain::ProfileError;
+use crate::config::azure::AzureError;
+use crate::config::azure_zones::AzureZoneError;
+use crate::config::credentials::files::read_file;
+use crate::config::credentials::givers::{from_aws_chain, from_google_file, supplier_of};
 use crate::config::environment::Environment;
-use crate::config::google::{CREDENTIALS_VARIABLE, GoogleError, google_source};
-use crate::config::supplier::{Giver, Supplier, no_credential};
-use crate::identity::aws::AwsSource;
+use crate::config::google::GoogleError;
+use crate::config::supplier::Supplier;
 use crate::plugin::field::FieldSpec;
 use crate::secure_file::{Policy, SecureReadError, read_private_with};
 
@@ -125,7 +127,9 @@ pub fn resolve(fields: &[FieldSpec], sources: &CredentialSources) -> Result<Reso
         resolved.supplier = Some(Arc::new(supplier));
     }
     let gives = |field: &FieldSpec| resolved.supplier.as_ref().is_some_and(|supplier| supplier.gives(&field.name));
-    match absent.into_iter().find(|field| field.required && !gives(field)) {
+    let stands = |name: &String| resolved.places.iter().any(|(known, _)| known == name);
+    let is_replaced = |field: &FieldSpec| field.unless.as_ref().is_some_and(stands);
+    match absent.into_iter().find(|field| field.required && !gives(field) && !is_replaced(field)) {
         Some(field) => Err(missing(field, sources)),
         None => Ok(resolved),
     }
@@ -155,6 +159,9 @@ fn take(field: &FieldSpec, value: Value, resolved: &mut Resolved) -> Result<(), 
     if !field.one_of.is_empty() && !field.one_of.contains(text) {
         return Err(CredentialsError::NotAllowed { field: name, place, allowed: field.one_of.join(", ") });
     }
+    if let Some(warning) = &field.warning {
+        tracing::warn!(field = name, place, "{warning}");
+    }
     resolved.places.push((name.clone(), place));
     if field.secret {
         resolved.secrets.push((name, Zeroizing::new(text.as_bytes().to_vec())));
@@ -164,76 +171,6 @@ fn take(field: &FieldSpec, value: Value, resolved: &mut Resolved) -> Result<(), 
     Ok(())
 }
 
-/// The key of a profile, as values found; of any other source, who gives it.
-fn from_aws_chain(sources: &CredentialSources, found: &mut Vec<Value>) -> Result<Option<Supplier>, CredentialsError> {
-    let environment = Environment(&sources.environment);
-    let home = environment.path("HOME");
-    let text = |variable: &str, file: &str| {
-        let path = environment.path(variable).or_else(|| Some(home.as_ref()?.join(".aws").join(file)));
-        path.filter(|path| path.exists()).map(|path| read_text(&path, sources)).transpose()
-    };
-    let credentials = text("AWS_SHARED_CREDENTIALS_FILE", "credentials")?.unwrap_or_default();
-    let config = text("AWS_CONFIG_FILE", "config")?.unwrap_or_default();
-    let AwsChain { source, tried } = aws_chain(environment, Profiles { credentials: &credentials, config: &config })?;
-    match source {
-        None => Err(CredentialsError::NoneGiven { why: no_credential(&tried, None, AWS_REMEDY) }),
-        Some(AwsSource::Key(key)) => {
-            let place = "an AWS profile".to_owned();
-            let value = |(field, text): (&str, _)| Value { field: field.to_owned(), text, place: place.clone() };
-            found.extend(key.values.into_iter().map(value));
-            Ok(None)
-        }
-        Some(source) => Ok(Some(Supplier::new(Giver::Aws(source), tried))),
-    }
-}
-
-/// Who gives a token to Azure's or Google's provider, if its fields hold none.
-fn supplier_of(sources: &CredentialSources, resolved: &Resolved) -> Result<Option<Supplier>, CredentialsError> {
-    match (sources.plugin_id.as_str(), &sources.instance) {
-        ("azure", _) => azure_supplier(sources, resolved),
-        ("google", None) => google_supplier(sources, resolved),
-        _ => Ok(None),
-    }
-}
-
-fn azure_supplier(sources: &CredentialSources, resolved: &Resolved) -> Result<Option<Supplier>, CredentialsError> {
-    let plain = |name: &str| resolved.setting(name);
-    // A named instance takes nothing from variables that belong to no instance.
-    let environment = Environment(if sources.instance.is_none() { &sources.environment } else { &[] });
-    let fields = AzureFields { plain: &plain, has_secret: resolved.secret("client_secret").is_some(), environment };
-    let read = |path: &Path| read_private_with(path, &sources.policy()).map_err(CredentialsError::from);
-    let chain = fields.chain(&read)?;
-    let zones = AzureZone::parse_all(resolved.setting("zones").unwrap_or_default())?;
-    let giver = chain.source.map(|source| (Giver::Entra(source), chain.tried));
-    let is_needed = giver.is_some() || !zones.is_empty();
-    Ok(is_needed.then(|| Supplier::with_zones(giver, zones)))
-}
-
-fn google_supplier(sources: &CredentialSources, resolved: &Resolved) -> Result<Option<Supplier>, CredentialsError> {
-    let json = resolved.secret("service_account");
-    let has_project = resolved.setting("project").is_some();
-    let source = google_source(json, has_project, Environment(&sources.environment))?;
-    Ok(source.map(|source| {
-        let tried = match json {
-            Some(_) => Vec::new(),
-            None => vec![format!("service_account, GCE_SERVICE_ACCOUNT and {CREDENTIALS_VARIABLE} are not set")],
-        };
-        Supplier::new(Giver::Google(source), tried)
-    }))
-}
-
-/// The file of Application Default Credentials is the service account's, or says who vouches for it.
-fn from_google_file(sources: &CredentialSources) -> Result<Option<Value>, CredentialsError> {
-    let path = Environment(&sources.environment).path(CREDENTIALS_VARIABLE);
-    let Some(path) = path.filter(|_| sources.plugin_id == "google" && sources.instance.is_none()) else {
-        return Ok(None);
-    };
-    let place = path.display().to_string();
-    Ok(Some(Value { field: "service_account".to_owned(), text: read_text(&path, sources)?, place }))
-}
-
-const AWS_REMEDY: &str =
-    "put a key into the file of --credentials, or into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 /// The fields that a key consists of: they come from one place.
 const AWS_KEY: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
 
@@ -320,120 +257,6 @@ fn read_text(path: &Path, sources: &CredentialSources) -> Result<Zeroizing<Strin
     let text =
         std::str::from_utf8(&bytes).map_err(|_| CredentialsError::NotText { place: path.display().to_string() })?;
     Ok(Zeroizing::new(text.to_owned()))
-}
-
-fn read_file(path: &Path, fields: &[FieldSpec], sources: &CredentialSources) -> Result<Vec<Value>, CredentialsError> {
-    let text = read_text(path, sources)?;
-    if let (true, Some(field)) =
-        (text.trim_start().starts_with('{'), fields.iter().find(|field| is_json(field, fields)))
-    {
-        return Ok(vec![Value { field: field.name.clone(), text, place: path.display().to_string() }]);
-    }
-    let pairs = if is_toml(&text) { toml_pairs(path, &text, sources)? } else { line_pairs(path, &text)? };
-    let mut values: Vec<Value> = Vec::new();
-    for (line, key, value) in pairs {
-        let named =
-            |f: &&FieldSpec| f.name == key || is_certbots(f, &key) || f.lego.contains(&key) || f.env.contains(&key);
-        let Some(field) = fields.iter().find(named) else {
-            let valid = fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(CredentialsError::UnknownKey { path: path.to_owned(), line, key, valid });
-        };
-        let earlier = values.iter_mut().find(|value| value.field == field.name);
-        if let (Some(earlier), true) = (earlier, field.name != key && has_many(field)) {
-            earlier.text = Zeroizing::new(format!("{}\n{}", earlier.text.as_str(), value.as_str()));
-            continue;
-        }
-        if values.iter().any(|v| v.field == field.name) {
-            return Err(CredentialsError::Twice { path: path.to_owned(), line, field: field.name.clone() });
-        }
-        values.push(Value { field: field.name.clone(), text: value, place: format!("{}:{line}", path.display()) });
-    }
-    Ok(values)
-}
-
-/// Whether certbot calls the field so; `dns_azure_zone*` stands for a name with a number at its end.
-fn is_certbots(field: &FieldSpec, key: &str) -> bool {
-    field.certbot.iter().any(|name| match name.strip_suffix('*') {
-        Some(begin) => key.strip_prefix(begin).is_some_and(|end| end.bytes().all(|b| b.is_ascii_digit())),
-        None => name == key,
-    })
-}
-
-/// Whether several lines of certbot's make one value.
-fn has_many(field: &FieldSpec) -> bool {
-    field.certbot.iter().any(|name| name.ends_with('*'))
-}
-
-/// Whether other fields are taken out of this one, which is JSON: a key file may be given as it is.
-fn is_json(field: &FieldSpec, fields: &[FieldSpec]) -> bool {
-    fields.iter().any(|other| other.from.as_ref().is_some_and(|(of, at)| *of == field.name && !at.is_empty()))
-}
-
-type Pair = (usize, String, Zeroizing<String>);
-
-/// certbot's keys begin with `dns_` and lego's are in capitals; all else is TOML.
-fn is_toml(text: &str) -> bool {
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
-    let Some((key, _)) = first.and_then(|line| line.split_once('=')) else { return true };
-    let key = key.trim();
-    let exported = key.starts_with("export ") || !key.contains(|c: char| c.is_ascii_lowercase());
-    key.starts_with('[') || !(key.starts_with("dns_") || exported)
-}
-
-fn line_pairs(path: &Path, text: &str) -> Result<Vec<Pair>, CredentialsError> {
-    let mut pairs = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        let bad = || CredentialsError::Syntax { path: path.to_owned(), line: number + 1, expected: "NAME = VALUE" };
-        let (key, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=').ok_or_else(bad)?;
-        let value = value.trim();
-        let unquoted = ['"', '\''].into_iter().find_map(|q| value.strip_prefix(q)?.strip_suffix(q));
-        pairs.push((number + 1, key.trim().to_owned(), Zeroizing::new(unquoted.unwrap_or(value).to_owned())));
-    }
-    Ok(pairs)
-}
-
-fn toml_pairs(path: &Path, text: &str, sources: &CredentialSources) -> Result<Vec<Pair>, CredentialsError> {
-    let line_of = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
-    // The parser's own message shows the line, and with it the secret.
-    let root = DeTable::parse(text).map_err(|error| CredentialsError::Syntax {
-        path: path.to_owned(),
-        line: line_of(error.span().map_or(0, |span| span.start)),
-        expected: "TOML: NAME = \"VALUE\", each name once",
-    })?;
-    let mut table = root.get_ref();
-    if table.values().any(|value| matches!(value.get_ref(), DeValue::Table(_))) {
-        let steps = std::iter::once(&sources.plugin_id).chain(&sources.instance);
-        for step in steps {
-            let Some(DeValue::Table(inner)) = table.get(step.as_str()).map(|value| value.get_ref()) else {
-                let name = sources.stem().replacen('-', ".", usize::from(sources.instance.is_some()));
-                return Err(CredentialsError::NoTable { path: path.to_owned(), table: name });
-            };
-            table = inner;
-        }
-    }
-    let mut pairs = Vec::new();
-    for (key, value) in table {
-        let line = line_of(key.span().start);
-        let text = match value.get_ref() {
-            DeValue::Table(_) => continue,
-            DeValue::String(text) => text.to_string(),
-            DeValue::Integer(number) => number.to_string(),
-            DeValue::Boolean(yes) => yes.to_string(),
-            _ => {
-                return Err(CredentialsError::Syntax {
-                    path: path.to_owned(),
-                    line,
-                    expected: "a text, a number, true or false",
-                });
-            }
-        };
-        pairs.push((line, key.get_ref().to_string(), Zeroizing::new(text)));
-    }
-    Ok(pairs)
 }
 
 fn missing(field: &FieldSpec, sources: &CredentialSources) -> CredentialsError {

@@ -11,6 +11,10 @@ pub struct FieldSpec {
     pub secret: bool,
     /// Whether there must be a value.
     pub required: bool,
+    /// The field that may be given in its place.
+    pub unless: Option<String>,
+    /// What the user is warned of where it has a value.
+    pub warning: Option<String>,
     /// The value where none is given; plain fields only.
     pub default: Option<String>,
     /// The values allowed; empty: any.

@@ -79,6 +79,8 @@ fn checked_field(name: String, raw: toml::Value) -> Result<FieldSpec, ManifestEr
         required: raw.required.unwrap_or(raw.default.is_none()),
         name,
         secret: raw.secret,
+        unless: raw.unless,
+        warning: raw.warning,
         default: raw.default,
         one_of: raw.one_of,
         alias: raw.alias,

@@ -42,6 +42,8 @@ pub(super) struct RawField {
     #[serde(default)]
     pub(super) secret: bool,
     pub(super) required: Option<bool>,
+    pub(super) unless: Option<String>,
+    pub(super) warning: Option<String>,
     pub(super) default: Option<String>,
     #[serde(default)]
     pub(super) one_of: Vec<String>,

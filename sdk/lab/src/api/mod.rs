@@ -28,7 +28,7 @@ pub use aws_identity::{
     AWS_CONTAINER_TOKEN, AWS_EXTERNAL_ID, AWS_ROLE_ARN, AWS_USER_KEY_ID, AWS_USER_SECRET, AWS_WEB_TOKEN, aws_identity,
 };
 pub use azure::{AZURE_CLIENT, AZURE_GROUP, AZURE_SUBSCRIPTION, AZURE_TENANT, azure};
-pub use cloudflare::{CloudflareToken, cloudflare};
+pub use cloudflare::{CLOUDFLARE_EMAIL, CloudflareToken, cloudflare};
 pub use digitalocean::digitalocean;
 pub use dnspod::{DNSPOD_KEY_ID, dnspod};
 pub use duckdns::duckdns;
@@ -39,7 +39,7 @@ pub use hetzner::hetzner;
 pub use inwx::{INWX_SHARED_SECRET, INWX_USER, InwxFactor, inwx};
 pub use linode::linode;
 pub use namecheap::{NAMECHEAP_CLIENT_IP, NAMECHEAP_USER, namecheap};
-pub use ovh::{OVH_APPLICATION_KEY, OVH_CONSUMER_KEY, ovh};
+pub use ovh::{OVH_APPLICATION_KEY, OVH_CLIENT_ID, OVH_CONSUMER_KEY, ovh};
 pub use porkbun::{PORKBUN_KEY, porkbun};
 pub use powerdns::powerdns;
 pub use quillzone::quillzone;
