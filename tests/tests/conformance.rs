@@ -74,10 +74,22 @@ mod dnspod {
     for_rights!(dnspod);
 }
 
+mod cloudflare_by_key {
+    for_all!(cloudflare_by_key);
+}
+
 mod ovh {
     for_all!(ovh);
     for_mocks!(ovh);
     for_rights!(ovh);
+}
+
+mod ovh_oauth2 {
+    for_all!(ovh_oauth2);
+
+    mod login {
+        cases! { ovh_oauth2; login: zones_side_by_side_log_in_once; }
+    }
 }
 
 mod porkbun {

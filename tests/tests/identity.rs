@@ -10,13 +10,15 @@ use acmite::plugin::overrides::OriginOverrides;
 use acmite::plugin::provider::{CallError, CallFault, Provider};
 use acmite::plugin::supply::Supply;
 use acmite_lab::api::{
-    AWS_CONTAINER_TOKEN, AWS_EXTERNAL_ID, AWS_ROLE_ARN, AWS_USER_KEY_ID, AWS_USER_SECRET, AWS_WEB_TOKEN, MockApi,
-    Reply, Request, aws_identity, route53,
+    AWS_CONTAINER_TOKEN, AWS_EXTERNAL_ID, AWS_ROLE_ARN, AWS_USER_KEY_ID, AWS_USER_SECRET, AWS_WEB_TOKEN, AZURE_CLIENT,
+    AZURE_GROUP, AZURE_SUBSCRIPTION, AZURE_TENANT, ENTRA_APP_HEADER, ENTRA_FEDERATED_TOKEN, GOOGLE_AUDIENCE,
+    GOOGLE_PROJECT, GOOGLE_SUBJECT_TOKEN, MockApi, Reply, Request, aws_identity, azure, entra_identity, google,
+    google_identity, route53,
 };
 use acmite_lab::dns::Store;
 use acmite_tests::acmite::Acmite;
 use acmite_tests::conformance::bench::{record, zone};
-use acmite_tests::plugins;
+use acmite_tests::{openssl, plugins};
 use tempfile::TempDir;
 
 const SECRET: &str = "secret/of+the/role";
@@ -48,6 +50,23 @@ impl Given {
     async fn aws(lifetime: Duration) -> Self {
         let store = Store::default();
         Self::new(route53(store.clone(), SECRET.into()), aws_identity(SECRET.into(), lifetime), store).await
+    }
+
+    /// The certificate in DER is the application's.
+    async fn azure(certificate: Vec<u8>) -> Self {
+        let store = Store::default();
+        Self::new(azure(store.clone(), SECRET.into()), entra_identity(SECRET, certificate), store).await
+    }
+
+    async fn google() -> Self {
+        let store = Store::default();
+        Self::new(google(store.clone(), String::new()), google_identity(), store).await
+    }
+
+    /// Azure's provider where the zone is, with these variables too.
+    fn azure_provider(&self, variables: &[(&str, &str)]) -> Result<Provider, CredentialsError> {
+        let zones = [("AZURE_SUBSCRIPTION_ID", AZURE_SUBSCRIPTION), ("AZURE_RESOURCE_GROUP", AZURE_GROUP)];
+        self.provider("azure", "login,api", &zones.into_iter().chain(variables.iter().copied()).collect::<Vec<_>>())
     }
 
     fn file(&self, name: &str, text: &str) -> String {
@@ -217,4 +236,123 @@ async fn the_program_says_which_sources_it_tried() {
     {
         assert!(nobody.stderr.contains(words), "{words}: {nobody}");
     }
+}
+
+const APPLICATION: [(&str, &str); 3] =
+    [("AZURE_TENANT_ID", AZURE_TENANT), ("AZURE_CLIENT_ID", AZURE_CLIENT), ("AZURE_AUTHORITY_HOST", "*")];
+
+#[tokio::test]
+async fn a_workload_is_given_a_token_for_azure_by_the_token_in_its_file() {
+    let given = Given::azure(Vec::new()).await;
+    let token = given.file("token", "of yesterday");
+    let variables: Vec<_> = APPLICATION.into_iter().chain([("AZURE_FEDERATED_TOKEN_FILE", token.as_str())]).collect();
+    let provider = given.azure_provider(&variables).expect("a workload");
+    assert!(why(provider.ready().await).contains("Microsoft Entra ID: answered 401: AADSTS700027"));
+    given.file("token", ENTRA_FEDERATED_TOKEN);
+    given.works(&provider).await;
+    assert_eq!(given.giver.received(), 2, "one token serves all calls");
+}
+
+#[tokio::test]
+async fn an_application_proves_itself_to_entra_by_its_certificate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (key, certificate, der) = (path("key.pem"), path("certificate.pem"), path("certificate.der"));
+    let name = ["-subj", "/CN=acmite", "-days", "2"];
+    let make = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", &key, "-out", &certificate];
+    openssl::run(&[&make[..], &name].concat());
+    openssl::run(&["x509", "-in", &certificate, "-outform", "DER", "-out", &der]);
+    let read = |path: &str| std::fs::read_to_string(path).expect("a file");
+    let given = Given::azure(std::fs::read(&der).expect("a certificate")).await;
+    let both = given.file("application.pem", &format!("{}{}", read(&certificate), read(&key)));
+    let variables = |path| [("AZURE_CLIENT_CERTIFICATE_PATH", path)].into_iter().chain(APPLICATION).collect::<Vec<_>>();
+    given.works(&given.azure_provider(&variables(&both)).expect("a certificate")).await;
+    let alone = given.file("alone.pem", &read(&certificate));
+    let error = given.azure_provider(&variables(&alone)).expect_err("no key").to_string();
+    assert!(error.contains("alone.pem holds no private key"), "{error}");
+    let other = Given::azure(Vec::new()).await;
+    assert!(
+        why(other.azure_provider(&variables(&both)).expect("a certificate").ready().await).contains("AADSTS700027")
+    );
+}
+
+#[tokio::test]
+async fn a_machine_and_an_app_are_given_a_token_for_azure_by_their_managed_identity() {
+    let given = Given::azure(Vec::new()).await;
+    let machine = [("AZURE_POD_IDENTITY_AUTHORITY_HOST", "*")];
+    given.works(&given.azure_provider(&machine).expect("a machine")).await;
+    let app = [("IDENTITY_ENDPOINT", "*/msi/token"), ("IDENTITY_HEADER", ENTRA_APP_HEADER)];
+    given.works(&given.azure_provider(&app).expect("an app")).await;
+    assert_eq!(given.asked(), ["GET /metadata/identity/oauth2/token", "GET /msi/token"]);
+    let another = [machine[0], ("AZURE_CLIENT_ID", "of another")];
+    let why = why(given.azure_provider(&another).expect("a machine").ready().await);
+    for words in ["client_secret is not set", "AZURE_FEDERATED_TOKEN_FILE", "Identity not found", "give tenant_id"] {
+        assert!(why.contains(words), "{words}: {why}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certbots_file_for_azure_says_where_each_zone_is() {
+    let given = Given::azure(Vec::new()).await;
+    let zones = format!(
+        "dns_azure_sp_client_id = {AZURE_CLIENT}\ndns_azure_sp_client_secret = {SECRET}\n\
+         dns_azure_tenant_id = {AZURE_TENANT}\ndns_azure_environment = \"AzurePublicCloud\"\n\
+         dns_azure_zone1 = example.org:/subscriptions/s/resourceGroups/other\n\
+         dns_azure_zone2 = example.test:/subscriptions/{AZURE_SUBSCRIPTION}/resourceGroups/{AZURE_GROUP}\n"
+    );
+    let file = given.file("azure.ini", &zones);
+    let check = |zone: &str| {
+        let run = Acmite::new("plugin check azure", &given.home.path().join("state"));
+        let (api, login) = (given.api.base_url(), given.api.base_url());
+        let run = run.env("ACMITE_LAB_ORIGINS", &format!("azure.api={api},azure.login={login}"));
+        run.args(["--zone", zone, "--credentials", &file]).run()
+    };
+    check("example.test").expect_code(0);
+    let elsewhere = check("example.org");
+    assert!(elsewhere.stderr.contains("Resource group could not be found"), "{elsewhere}");
+    let nowhere = check("example.net").expect_code(3);
+    assert!(nowhere.stderr.contains("zones has no line for example.net"), "{nowhere}");
+}
+
+#[tokio::test]
+async fn a_machine_of_googles_is_given_a_token_and_told_its_project() {
+    let given = Given::google().await;
+    let host = given.giver.base_url().replace("http://", "");
+    given.works(&given.provider("google", "login,api", &[("GCE_METADATA_HOST", &host)]).expect("a machine")).await;
+    let own = [("GCE_METADATA_HOST", host.as_str()), ("GOOGLE_CLOUD_PROJECT", GOOGLE_PROJECT)];
+    given.works(&given.provider("google", "login,api", &own).expect("a machine")).await;
+    let token = "GET /computeMetadata/v1/instance/service-accounts/default/token";
+    assert_eq!(given.asked(), [token, "GET /computeMetadata/v1/project/project-id", token]);
+    let nobody = given.provider("google", "login,api", &[("GCE_METADATA_HOST", "127.0.0.1:1")]).expect("a machine");
+    let why = why(nobody.ready().await);
+    assert!(why.contains("GOOGLE_APPLICATION_CREDENTIALS are not set") && why.contains("metadata server"), "{why}");
+}
+
+#[tokio::test]
+async fn a_token_of_another_provider_is_exchanged_at_google_and_takes_a_service_account() {
+    let given = Given::google().await;
+    let giver = given.giver.base_url();
+    let token = given.file("token", &format!(r#"{{"id_token": "{GOOGLE_SUBJECT_TOKEN}"}}"#));
+    let account = |more: &str| {
+        format!(
+            r#"{{"type": "external_account", "audience": "{GOOGLE_AUDIENCE}", "token_url": "{giver}/v1/token",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "credential_source": {{"file": "{token}",
+            "format": {{"type": "json", "subject_token_field_name": "id_token"}}}}{more}}}"#
+        )
+    };
+    let provider = |json: &str| {
+        let path = given.file("account.json", json);
+        let variables = [("GOOGLE_APPLICATION_CREDENTIALS", path.as_str()), ("GCE_PROJECT", GOOGLE_PROJECT)];
+        given.provider("google", "login,api", &variables).expect("an account")
+    };
+    given.works(&provider(&account(""))).await;
+    let impersonated = format!(
+        r#", "service_account_impersonation_url": "{giver}/v1/projects/-/serviceAccounts/acmite:generateAccessToken",
+        "service_account_impersonation": {{"token_lifetime_seconds": 600}}"#
+    );
+    given.works(&provider(&account(&impersonated))).await;
+    given.file("token", r#"{"id_token": "of yesterday"}"#);
+    assert!(why(provider(&account("")).ready().await).contains("rejected by the attribute condition"));
+    given.file("token", "{}");
+    assert!(why(provider(&account("")).ready().await).contains("subject_token_field_name"));
 }

@@ -11,19 +11,24 @@
 //!
 //! A named instance takes nothing from the plain plugin's places: it must not end up with another account's token.
 
+mod files;
+mod givers;
+
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use crate::config::aws_chain::{AwsChain, ProfileError, aws_chain};
-use crate::config::aws_profile::Profiles;
+use crate::config::aws_chain::ProfileError;
+use crate::config::azure::AzureError;
+use crate::config::azure_zones::AzureZoneError;
+use crate::config::credentials::files::read_file;
+use crate::config::credentials::givers::{from_aws_chain, from_google_file, supplier_of};
 use crate::config::environment::Environment;
-use crate::config::supplier::{Giver, Supplier, no_credential};
-use crate::identity::aws::AwsSource;
+use crate::config::google::GoogleError;
+use crate::config::supplier::Supplier;
 use crate::plugin::field::{FieldSpec, own_variable};
 use crate::secure_file::{Policy, SecureReadError, read_private_with};
 
@@ -61,6 +66,16 @@ pub struct Resolved {
     pub supplier: Option<Arc<Supplier>>,
 }
 
+impl Resolved {
+    fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    fn secret(&self, name: &str) -> Option<&[u8]> {
+        self.secrets.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_slice())
+    }
+}
+
 impl fmt::Debug for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolved")
@@ -91,6 +106,9 @@ pub fn resolve(fields: &[FieldSpec], sources: &CredentialSources) -> Result<Reso
         true => from_aws_chain(sources, &mut found)?.map(Arc::new),
         false => None,
     };
+    if !found.iter().any(|value| value.field == "service_account") {
+        found.extend(from_google_file(sources)?);
+    }
     let mut resolved = Resolved { supplier, ..Resolved::default() };
     let mut absent = Vec::new();
     for field in fields {
@@ -105,8 +123,13 @@ pub fn resolve(fields: &[FieldSpec], sources: &CredentialSources) -> Result<Reso
     }
     absent.retain(|field| field.from.is_none());
     absent.extend(derive(fields, &mut resolved)?);
+    if let Some(supplier) = supplier_of(sources, &resolved)? {
+        resolved.supplier = Some(Arc::new(supplier));
+    }
     let gives = |field: &FieldSpec| resolved.supplier.as_ref().is_some_and(|supplier| supplier.gives(&field.name));
-    match absent.into_iter().find(|field| field.required && !gives(field)) {
+    let stands = |name: &String| resolved.places.iter().any(|(known, _)| known == name);
+    let is_replaced = |field: &FieldSpec| field.unless.as_ref().is_some_and(stands);
+    match absent.into_iter().find(|field| field.required && !gives(field) && !is_replaced(field)) {
         Some(field) => Err(missing(field, sources)),
         None => Ok(resolved),
     }
@@ -136,6 +159,9 @@ fn take(field: &FieldSpec, value: Value, resolved: &mut Resolved) -> Result<(), 
     if !field.one_of.is_empty() && !field.one_of.contains(text) {
         return Err(CredentialsError::NotAllowed { field: name, place, allowed: field.one_of.join(", ") });
     }
+    if let Some(warning) = &field.warning {
+        tracing::warn!(field = name, place, "{warning}");
+    }
     resolved.places.push((name.clone(), place));
     if field.secret {
         resolved.secrets.push((name, Zeroizing::new(text.as_bytes().to_vec())));
@@ -145,31 +171,6 @@ fn take(field: &FieldSpec, value: Value, resolved: &mut Resolved) -> Result<(), 
     Ok(())
 }
 
-/// The key of a profile, as values found; of any other source, who gives it.
-fn from_aws_chain(sources: &CredentialSources, found: &mut Vec<Value>) -> Result<Option<Supplier>, CredentialsError> {
-    let environment = Environment(&sources.environment);
-    let home = environment.path("HOME");
-    let text = |variable: &str, file: &str| {
-        let path = environment.path(variable).or_else(|| Some(home.as_ref()?.join(".aws").join(file)));
-        path.filter(|path| path.exists()).map(|path| read_text(&path, sources)).transpose()
-    };
-    let credentials = text("AWS_SHARED_CREDENTIALS_FILE", "credentials")?.unwrap_or_default();
-    let config = text("AWS_CONFIG_FILE", "config")?.unwrap_or_default();
-    let AwsChain { source, tried } = aws_chain(environment, Profiles { credentials: &credentials, config: &config })?;
-    match source {
-        None => Err(CredentialsError::NoneGiven { why: no_credential(&tried, None, AWS_REMEDY) }),
-        Some(AwsSource::Key(key)) => {
-            let place = "an AWS profile".to_owned();
-            let value = |(field, text): (&str, _)| Value { field: field.to_owned(), text, place: place.clone() };
-            found.extend(key.values.into_iter().map(value));
-            Ok(None)
-        }
-        Some(source) => Ok(Some(Supplier::new(Giver::Aws(source), tried))),
-    }
-}
-
-const AWS_REMEDY: &str =
-    "put a key into the file of --credentials, or into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 /// The fields that a key consists of: they come from one place.
 const AWS_KEY: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
 
@@ -181,10 +182,15 @@ fn derive<'a>(fields: &'a [FieldSpec], resolved: &mut Resolved) -> Result<Vec<&'
         if resolved.places.iter().any(|(name, _)| *name == field.name) {
             continue;
         }
-        let bytes = resolved.secrets.iter().find(|(name, _)| name == source).map(|(_, bytes)| bytes);
-        let json = bytes.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok());
-        match json.as_ref().and_then(|json| json.pointer(pointer)).and_then(|v| v.as_str()) {
-            Some(text) => take(field, Value::new(field, text.to_owned(), format!("{source}, {pointer}")), resolved)?,
+        let text = match pointer.is_empty() {
+            true => resolved.setting(source).map(str::to_owned),
+            false => {
+                let json = resolved.secret(source).and_then(|bytes| serde_json::from_slice(bytes).ok());
+                json.and_then(|json: serde_json::Value| json.pointer(pointer)?.as_str().map(str::to_owned))
+            }
+        };
+        match text {
+            Some(text) => take(field, Value::new(field, text, format!("{source}, {pointer}")), resolved)?,
             None => absent.push(field),
         }
     }
@@ -226,6 +232,10 @@ impl CredentialSources {
         }
     }
 
+    fn policy(&self) -> Policy {
+        Policy { credentials_directory: self.credentials_directory.clone(), ..Policy::default() }
+    }
+
     fn variables(&self, field: &FieldSpec) -> Vec<String> {
         let own = own_variable(&self.stem(), &field.name);
         let known = field.env.iter().chain(&field.lego).filter(|_| self.instance.is_none());
@@ -243,97 +253,10 @@ impl CredentialSources {
 }
 
 fn read_text(path: &Path, sources: &CredentialSources) -> Result<Zeroizing<String>, CredentialsError> {
-    let policy = Policy { credentials_directory: sources.credentials_directory.clone(), ..Policy::default() };
-    let bytes = read_private_with(path, &policy)?;
+    let bytes = read_private_with(path, &sources.policy())?;
     let text =
         std::str::from_utf8(&bytes).map_err(|_| CredentialsError::NotText { place: path.display().to_string() })?;
     Ok(Zeroizing::new(text.to_owned()))
-}
-
-fn read_file(path: &Path, fields: &[FieldSpec], sources: &CredentialSources) -> Result<Vec<Value>, CredentialsError> {
-    let text = read_text(path, sources)?;
-    let pairs = if is_toml(&text) { toml_pairs(path, &text, sources)? } else { line_pairs(path, &text)? };
-    let mut values: Vec<Value> = Vec::new();
-    for (line, key, value) in pairs {
-        let named =
-            |f: &&FieldSpec| f.name == key || f.certbot.contains(&key) || f.lego.contains(&key) || f.env.contains(&key);
-        let Some(field) = fields.iter().find(named) else {
-            let valid = fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(CredentialsError::UnknownKey { path: path.to_owned(), line, key, valid });
-        };
-        if values.iter().any(|v| v.field == field.name) {
-            return Err(CredentialsError::Twice { path: path.to_owned(), line, field: field.name.clone() });
-        }
-        values.push(Value { field: field.name.clone(), text: value, place: format!("{}:{line}", path.display()) });
-    }
-    Ok(values)
-}
-
-type Pair = (usize, String, Zeroizing<String>);
-
-/// certbot's keys begin with `dns_` and lego's are in capitals; all else is TOML.
-fn is_toml(text: &str) -> bool {
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
-    let Some((key, _)) = first.and_then(|line| line.split_once('=')) else { return true };
-    let key = key.trim();
-    let exported = key.starts_with("export ") || !key.contains(|c: char| c.is_ascii_lowercase());
-    key.starts_with('[') || !(key.starts_with("dns_") || exported)
-}
-
-fn line_pairs(path: &Path, text: &str) -> Result<Vec<Pair>, CredentialsError> {
-    let mut pairs = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        let bad = || CredentialsError::Syntax { path: path.to_owned(), line: number + 1, expected: "NAME = VALUE" };
-        let (key, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=').ok_or_else(bad)?;
-        let value = value.trim();
-        let unquoted = ['"', '\''].into_iter().find_map(|q| value.strip_prefix(q)?.strip_suffix(q));
-        pairs.push((number + 1, key.trim().to_owned(), Zeroizing::new(unquoted.unwrap_or(value).to_owned())));
-    }
-    Ok(pairs)
-}
-
-fn toml_pairs(path: &Path, text: &str, sources: &CredentialSources) -> Result<Vec<Pair>, CredentialsError> {
-    let line_of = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
-    // The parser's own message shows the line, and with it the secret.
-    let root = DeTable::parse(text).map_err(|error| CredentialsError::Syntax {
-        path: path.to_owned(),
-        line: line_of(error.span().map_or(0, |span| span.start)),
-        expected: "TOML: NAME = \"VALUE\", each name once",
-    })?;
-    let mut table = root.get_ref();
-    if table.values().any(|value| matches!(value.get_ref(), DeValue::Table(_))) {
-        let steps = std::iter::once(&sources.plugin_id).chain(&sources.instance);
-        for step in steps {
-            let Some(DeValue::Table(inner)) = table.get(step.as_str()).map(|value| value.get_ref()) else {
-                let name = sources.stem().replacen('-', ".", usize::from(sources.instance.is_some()));
-                return Err(CredentialsError::NoTable { path: path.to_owned(), table: name });
-            };
-            table = inner;
-        }
-    }
-    let mut pairs = Vec::new();
-    for (key, value) in table {
-        let line = line_of(key.span().start);
-        let text = match value.get_ref() {
-            DeValue::Table(_) => continue,
-            DeValue::String(text) => text.to_string(),
-            DeValue::Integer(number) => number.to_string(),
-            DeValue::Boolean(yes) => yes.to_string(),
-            _ => {
-                return Err(CredentialsError::Syntax {
-                    path: path.to_owned(),
-                    line,
-                    expected: "a text, a number, true or false",
-                });
-            }
-        };
-        pairs.push((line, key.get_ref().to_string(), Zeroizing::new(text)));
-    }
-    Ok(pairs)
 }
 
 fn missing(field: &FieldSpec, sources: &CredentialSources) -> CredentialsError {
@@ -396,6 +319,15 @@ pub enum CredentialsError {
     /// An AWS profile gives no key.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// What is said of Azure cannot be used.
+    #[error(transparent)]
+    Azure(#[from] AzureError),
+    /// A zone's line cannot be read.
+    #[error(transparent)]
+    AzureZone(#[from] AzureZoneError),
+    /// What is said of Google cannot be used.
+    #[error(transparent)]
+    Google(#[from] GoogleError),
     /// Nobody is there who could give one.
     #[error("{why}")]
     NoneGiven {

@@ -4,11 +4,17 @@ pub mod aws_chain;
 
 pub mod aws_profile;
 
+pub mod azure;
+
+pub mod azure_zones;
+
 pub mod credentials;
 
 pub mod environment;
 
 pub mod file;
+
+pub mod google;
 
 pub mod supplier;
 

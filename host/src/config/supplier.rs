@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Mutex;
 
+use crate::config::azure_zones::AzureZone;
 use crate::identity::aws::AwsSource;
 use crate::identity::aws_role::ACCESS_KEY_ID;
+use crate::identity::entra::EntraSource;
 use crate::identity::fetch::{FetchError, Fetcher};
+use crate::identity::google::{GoogleSource, PROJECT};
 use crate::identity::grant::Grant;
 use crate::name::DnsName;
 use crate::plugin::supply::{Supplied, Supply, SupplyError, Supplying};
@@ -18,12 +21,18 @@ use crate::plugin::supply::{Supplied, Supply, SupplyError, Supplying};
 pub enum Giver {
     /// A key for AWS.
     Aws(AwsSource),
+    /// A token for Azure.
+    Entra(EntraSource),
+    /// A token for Google's APIs.
+    Google(GoogleSource),
 }
 
 impl Giver {
     async fn fetch(&self, fetcher: &Fetcher, now: u64) -> Result<Grant, FetchError> {
         match self {
             Self::Aws(source) => source.fetch(fetcher, now).await,
+            Self::Entra(source) => source.fetch(fetcher, now).await,
+            Self::Google(source) => source.fetch(fetcher, now).await,
         }
     }
 
@@ -31,6 +40,9 @@ impl Giver {
     fn gives(&self) -> &'static [&'static str] {
         match self {
             Self::Aws(_) => &["access_key_id", "secret_access_key", "session_token"],
+            Self::Entra(_) => &["tenant_id", "client_id", "client_secret"],
+            Self::Google(GoogleSource::Machine { .. }) => &["service_account", "private_key", "client_email", PROJECT],
+            Self::Google(GoogleSource::External(_)) => &["private_key", "client_email"],
         }
     }
 
@@ -40,13 +52,22 @@ impl Giver {
                 "put a key into the file of --credentials or into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give \
                  this machine a role"
             }
+            Self::Entra(_) => {
+                "give tenant_id, client_id and client_secret, or client_certificate_path, in the file of --credentials, \
+                 or give this machine a managed identity"
+            }
+            Self::Google(_) => {
+                "give a service account's key as service_account, name a file in GOOGLE_APPLICATION_CREDENTIALS, or give \
+                 this machine a service account with the scope for Cloud DNS"
+            }
         }
     }
 }
 
-/// What a giver gave last, for one provider.
+/// What a giver gave last, for one provider, and what differs from zone to zone.
 pub struct Supplier {
-    giver: Giver,
+    giver: Option<Giver>,
+    zones: Vec<AzureZone>,
     tried: Vec<String>,
     held: Mutex<Held>,
     refused: AtomicBool,
@@ -67,15 +88,34 @@ impl fmt::Debug for Supplier {
 impl Supplier {
     /// Nobody is asked yet; `tried` says why what comes before this giver was passed over.
     pub fn new(giver: Giver, tried: Vec<String>) -> Self {
-        Self { giver, tried, held: Mutex::default(), refused: AtomicBool::default() }
+        Self { giver: Some(giver), zones: Vec::new(), tried, held: Mutex::default(), refused: AtomicBool::default() }
+    }
+
+    /// Where each zone is, with a giver or without.
+    pub fn with_zones(giver: Option<(Giver, Vec<String>)>, zones: Vec<AzureZone>) -> Self {
+        let (giver, tried) = giver.map_or_else(Default::default, |(giver, tried)| (Some(giver), tried));
+        Self { giver, zones, tried, held: Mutex::default(), refused: AtomicBool::default() }
     }
 
     /// Whether there is a value for this field at each call.
     pub fn gives(&self, field: &str) -> bool {
-        self.giver.gives().contains(&field)
+        let of_zone = !self.zones.is_empty() && [SUBSCRIPTION, GROUP].contains(&field);
+        of_zone || self.giver.as_ref().is_some_and(|giver| giver.gives().contains(&field))
     }
 
-    async fn grant(&self, now: u64) -> Result<Grant, SupplyError> {
+    /// The settings that a zone's line gives.
+    fn of_zone(&self, zone: Option<&DnsName>) -> Result<Vec<(String, String)>, SupplyError> {
+        if self.zones.is_empty() {
+            return Ok(Vec::new());
+        }
+        let line = AzureZone::of(&self.zones, zone).ok_or_else(|| {
+            let zone = zone.map(ToString::to_string).unwrap_or_default();
+            SupplyError(format!("zones has no line for {zone}; add \"{zone}:/subscriptions/ID/resourceGroups/NAME\""))
+        })?;
+        Ok(vec![(SUBSCRIPTION.to_owned(), line.subscription.clone()), (GROUP.to_owned(), line.group.clone())])
+    }
+
+    async fn grant(&self, giver: &Giver, now: u64) -> Result<Grant, SupplyError> {
         let mut held = self.held.lock().await;
         if self.refused.swap(false, Ordering::SeqCst) {
             held.grant = None;
@@ -83,7 +123,7 @@ impl Supplier {
         if let Some(grant) = held.grant.as_ref().filter(|grant| grant.serves(now)) {
             return Ok(grant.clone());
         }
-        match self.fetched(&mut held, now).await {
+        match fetched(giver, &mut held, now).await {
             Ok(grant) => {
                 held.grant = Some(grant.clone());
                 Ok(grant)
@@ -94,23 +134,22 @@ impl Supplier {
                     tracing::warn!(%error, "the credential could not be renewed; the last one is used until it ends");
                     Ok(grant)
                 }
-                None => Err(self.nothing(&error)),
+                None => Err(SupplyError(no_credential(&self.tried, Some(&error.to_string()), giver.remedy()))),
             },
         }
     }
-
-    async fn fetched(&self, held: &mut Held, now: u64) -> Result<Grant, FetchError> {
-        let fetcher = match &held.fetcher {
-            Some(fetcher) => fetcher.clone(),
-            None => held.fetcher.insert(Fetcher::new()?).clone(),
-        };
-        self.giver.fetch(&fetcher, now).await
-    }
-
-    fn nothing(&self, error: &FetchError) -> SupplyError {
-        SupplyError(no_credential(&self.tried, Some(&error.to_string()), self.giver.remedy()))
-    }
 }
+
+async fn fetched(giver: &Giver, held: &mut Held, now: u64) -> Result<Grant, FetchError> {
+    let fetcher = match &held.fetcher {
+        Some(fetcher) => fetcher.clone(),
+        None => held.fetcher.insert(Fetcher::new()?).clone(),
+    };
+    giver.fetch(&fetcher, now).await
+}
+
+const SUBSCRIPTION: &str = "subscription_id";
+const GROUP: &str = "resource_group";
 
 /// "no credential could be had: A; B; to do".
 pub fn no_credential(tried: &[String], last: Option<&str>, remedy: &str) -> String {
@@ -119,8 +158,16 @@ pub fn no_credential(tried: &[String], last: Option<&str>, remedy: &str) -> Stri
 }
 
 impl Supply for Supplier {
-    fn supplied<'a>(&'a self, _zone: Option<&'a DnsName>, now: u64) -> Supplying<'a> {
-        Box::pin(async move { self.grant(now).await.map(|grant| supplied(&grant)) })
+    fn supplied<'a>(&'a self, zone: Option<&'a DnsName>, now: u64) -> Supplying<'a> {
+        Box::pin(async move {
+            let settings = self.of_zone(zone)?;
+            let mut all = match &self.giver {
+                Some(giver) => supplied(&self.grant(giver, now).await?),
+                None => Supplied::default(),
+            };
+            all.settings.extend(settings);
+            Ok(all)
+        })
     }
 
     fn refused(&self) {
@@ -134,7 +181,7 @@ fn supplied(grant: &Grant) -> Supplied {
     for (name, value) in &grant.values {
         let (field, bytes) = ((*name).to_owned(), value.as_bytes().to_vec().into());
         match *name {
-            ACCESS_KEY_ID => supplied.settings.push((field, value.to_string())),
+            ACCESS_KEY_ID | PROJECT => supplied.settings.push((field, value.to_string())),
             name if name.contains('.') => supplied.captures.push((field, bytes)),
             _ => supplied.secrets.push((field, bytes)),
         }

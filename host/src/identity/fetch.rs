@@ -58,6 +58,10 @@ impl Ask {
         Self { body: Some((FORM, body)), ..Self::new(giver, Method::POST, url) }
     }
 
+    pub(super) fn json(giver: &'static str, url: String, body: &str) -> Self {
+        Self { body: Some((JSON, Zeroizing::new(body.to_owned()))), ..Self::new(giver, Method::POST, url) }
+    }
+
     fn new(giver: &'static str, method: Method, url: String) -> Self {
         Self { giver, method, url, headers: Vec::new(), body: None, patience: Patience::Known }
     }
@@ -222,6 +226,7 @@ pub(super) fn token_file(giver: &'static str, path: &Path) -> Result<Zeroizing<S
 }
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
+const JSON: &str = "application/json";
 const NEAR_NAMES: [&str; 2] = ["localhost", "metadata.google.internal"];
 /// fd00:ec2::/32, where EC2's and EKS's services are over IPv6.
 const EC2_IPV6: [u16; 2] = [0xfd00, 0x0ec2];

@@ -6,6 +6,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
+/// A token, as the endpoint `token` of a provider that fetches its own captures it.
+pub const ACCESS_TOKEN: &str = "token.access_token";
+
 /// Values under the names of a provider's fields or captures.
 #[derive(Clone)]
 pub struct Grant {

@@ -4,7 +4,10 @@
 
 pub mod aws;
 pub mod aws_role;
+pub mod entra;
+pub mod entra_certificate;
 pub mod fetch;
+pub mod google;
 pub mod grant;
 
 mod aws_metadata;

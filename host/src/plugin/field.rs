@@ -19,6 +19,10 @@ pub struct FieldSpec {
     pub secret: bool,
     /// Whether there must be a value.
     pub required: bool,
+    /// The field that may be given in its place.
+    pub unless: Option<String>,
+    /// What the user is warned of where it has a value.
+    pub warning: Option<String>,
     /// The value where none is given; plain fields only.
     pub default: Option<String>,
     /// The values allowed; empty: any.
@@ -33,6 +37,6 @@ pub struct FieldSpec {
     pub lego: Vec<String>,
     /// One line for the user.
     pub help: String,
-    /// The field and the JSON pointer in it that the value is taken from.
+    /// The field and the JSON pointer in it that the value is taken from; an empty pointer takes all of a plain field.
     pub from: Option<(String, String)>,
 }

@@ -203,9 +203,7 @@ fn prepare(wire: &Wire, secrets: &mut Secrets, admitted: &Admitted) -> Result<Pr
     let mut headers = plain_headers(admitted)?;
     let mut body = admitted.body.clone();
     for sink in &admitted.sinks {
-        if let (true, Fill::Template(template)) = (sink.optional, &sink.fill)
-            && secrets.has_none_of(template)
-        {
+        if sink.optional && secrets.has_none_of(&sink.fill.names()) {
             continue;
         }
         let value = fill(secrets, admitted, &sink.text, &sink.fill)?;

@@ -9,7 +9,7 @@ mod permissions;
 mod raw;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -24,7 +24,7 @@ pub use crate::plugin::manifest::permissions::Permissions;
 
 use crate::plugin::field::FieldSpec;
 use crate::plugin::manifest::raw::RawManifest;
-use crate::plugin::template::{self, TemplateError};
+use crate::plugin::template::TemplateError;
 
 /// A checked manifest.
 #[derive(Clone, Debug)]
@@ -106,22 +106,38 @@ impl Manifest {
         raw.checked()
     }
 
-    /// A sink whose fields may all be unset is left out where they are.
+    /// A sink whose fields may all be unset is left out where they are; so is one of captures that are made of such alone.
+    /// One that a guest fills is left out only where another field may be given in the place of each of its own.
     fn mark_optional_sinks(&mut self) {
-        let optional: Vec<&str> =
-            self.fields.iter().filter(|f| !f.required && f.secret).map(|f| f.name.as_str()).collect();
+        let secret = |may_lack: fn(&FieldSpec) -> bool| -> BTreeSet<String> {
+            let fields = self.fields.iter().filter(|field| field.secret && may_lack(field));
+            fields.map(|field| field.name.clone()).collect()
+        };
+        let replaced = secret(|field| field.unless.is_some());
+        let mut optional = secret(|field| !field.required || field.unless.is_some());
+        let all_in = |names: Vec<&str>, known: &BTreeSet<String>| {
+            !names.is_empty() && names.into_iter().all(|name| known.contains(name))
+        };
+        let is_made_of_such = |endpoint: &&Endpoint| {
+            all_in(endpoint.sinks.iter().flat_map(|sink| sink.fill.names()).collect(), &optional)
+        };
+        let logins = self.endpoints.values().filter(is_made_of_such).flat_map(|endpoint| &endpoint.captures);
+        let captures: Vec<String> = logins.map(|capture| capture.name.clone()).collect();
+        optional.extend(captures);
         let origins = self.origins.values_mut().map(|origin| &mut origin.sinks);
         for sink in origins.chain(self.endpoints.values_mut().map(|endpoint| &mut endpoint.sinks)).flatten() {
-            if let Fill::Template(template) = &sink.fill {
-                let mut names = template::field_names(template).peekable();
-                sink.optional = names.peek().is_some() && names.all(|name| optional.contains(&name));
-            }
+            let may_lack = if matches!(sink.fill, Fill::Template(_)) { &optional } else { &replaced };
+            sink.optional = all_in(sink.fill.names(), may_lack);
         }
     }
 
-    /// The captures that are kept for the run.
-    pub fn run_captures(&self) -> Vec<&str> {
-        let all = self.endpoints.values().flat_map(|endpoint| &endpoint.captures);
+    /// The captures that are kept for the run, of logins for which `has` tells that a field has a value.
+    pub fn run_captures(&self, has: &dyn Fn(&str) -> bool) -> Vec<&str> {
+        let can_be_made = |endpoint: &&Endpoint| {
+            let lacks = |sink: &Sink| sink.optional && !sink.fill.names().into_iter().any(has);
+            endpoint.sinks.is_empty() || !endpoint.sinks.iter().all(lacks)
+        };
+        let all = self.endpoints.values().filter(can_be_made).flat_map(|endpoint| &endpoint.captures);
         all.filter(|capture| capture.for_run).map(|capture| capture.name.as_str()).collect()
     }
 

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::plugin::field::FieldSpec;
-use crate::plugin::manifest::{Manifest, OriginSpec, Semantics, one_line};
+use crate::plugin::manifest::{Manifest, OriginSpec, Semantics};
+use crate::words::one_line;
 
 /// The page of one provider.
 pub fn markdown(manifest: &Manifest) -> String {

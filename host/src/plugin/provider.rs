@@ -208,7 +208,12 @@ impl Provider {
     ) -> Result<Call, CallError> {
         let Supplied { settings: own, secrets: own_secrets, captures } = self.supplied(phase, zone).await?;
         let given = |name: &&str| captures.iter().any(|(known, _)| known == name);
-        let wanted: Vec<&str> = self.manifest.run_captures().into_iter().filter(|name| !given(name)).collect();
+        let wanted: Vec<&str> = self
+            .manifest
+            .run_captures(&|name| self.credentials.has(name))
+            .into_iter()
+            .filter(|name| !given(name))
+            .collect();
         let turn = self.captures.turn(&wanted).await;
         let settings = joined(&self.settings, own);
         let ttl = ttl.max(self.manifest.min_ttl);

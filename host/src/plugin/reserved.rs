@@ -64,9 +64,14 @@ impl Confinement {
 
     /// The hosts of its origins, unless the user types them.
     fn hosts(&self) -> impl Iterator<Item = String> {
-        let urls = self.origin.values().filter_map(|origin| origin.get("url")?.as_str());
-        urls.filter_map(|url| url.strip_prefix("https://")).map(|rest| {
-            let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or(rest);
+        let others = |origin: &'_ Value| -> Vec<String> {
+            let by = origin.get("by").and_then(Value::as_table).into_iter().flat_map(Table::values);
+            let urls = by.filter_map(Value::as_table).flat_map(Table::values).filter_map(Value::as_str);
+            origin.get("url").and_then(Value::as_str).into_iter().chain(urls).map(str::to_owned).collect()
+        };
+        let urls: Vec<String> = self.origin.values().flat_map(others).collect();
+        urls.into_iter().filter_map(|url| url.strip_prefix("https://").map(str::to_owned)).map(|rest| {
+            let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or(&rest);
             plain_host(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
         })
     }
@@ -214,6 +219,17 @@ request = "GET /zones"
         }
         let elsewhere = "id = 'other'\n[origin.api]\nurl = 'https://quill.example/v2'\n";
         assert_eq!(checked(elsewhere), Ok(()));
+    }
+
+    #[test]
+    fn a_host_that_a_setting_chooses_belongs_to_its_provider_too() {
+        let by = "by = { region = { us = 'https://us.quill.example/v1' } }";
+        let ours = OURS.replace("[endpoint", &format!("{by}\n[endpoint"));
+        let other = "id = 'other'\n[origin.api]\nurl = 'https://us.quill.example/v2'\n";
+        assert!(matches!(check(other, [("quill", ours.as_str())]), Err(ReservedError::Host { .. })));
+        let chosen =
+            format!("id = 'other'\n[origin.api]\nurl = 'https://other.example'\n{}", by.replace("us.", "api."));
+        assert!(matches!(checked(&chosen), Err(ReservedError::Host { .. })));
     }
 
     #[test]

@@ -36,6 +36,11 @@ impl CredentialSet {
         Self { secrets: fields.into_iter().collect(), settings: BTreeMap::new() }
     }
 
+    /// Whether a secret field has a value.
+    pub fn has(&self, name: &str) -> bool {
+        self.secrets.contains_key(name)
+    }
+
     /// These and others, which take the place of their like.
     pub fn with(&self, fields: Vec<(String, Zeroizing<Vec<u8>>)>) -> Self {
         let mut secrets = self.secrets.clone();

@@ -68,7 +68,8 @@ pub(crate) fn log_in(context: &Context) -> Result<(), Error> {
         return Ok(());
     }
     let client_id = setting(context, "client_id").unwrap_or_default();
-    let form = [("client_id", client_id), ("grant_type", "client_credentials"), ("scope", SCOPE)];
+    let scope = setting(context, "scope").unwrap_or_default();
+    let form = [("client_id", client_id), ("grant_type", "client_credentials"), ("scope", scope)];
     let reply = http::request("token").form(&form).send()?;
     reply.ok_or(login_refused).map(|_| ())
 }
@@ -135,5 +136,3 @@ fn login_refused(reply: &Reply, error: Error) -> Error {
         _ => error,
     }
 }
-
-const SCOPE: &str = "https://management.azure.com/.default";

@@ -1,6 +1,7 @@
 //! Azure DNS. REST API 2018-05-01: <https://learn.microsoft.com/en-us/rest/api/dns/record-sets> (seen 2026-11-24).
 //!
-//! The application needs the role DNS Zone Contributor on the zones. Its secret is changed for a token once a run
+//! The application needs the role DNS Zone Contributor on the zones. Its secret is changed for a token once a run, unless
+//! the host has one of a certificate, a workload's or a managed identity
 //! (<https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow>). Sets are written
 //! whole: for n names `present` and `cleanup` ask 2n times, each write under the etag that was read, or under "If-None-
 //! Match: *" where there was no set ("Create Or Update"). A set that is there is changed by PATCH ("Update"), which

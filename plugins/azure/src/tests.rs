@@ -11,8 +11,10 @@ const WWW: &str = "_acme-challenge.www.example.com";
 const ETAG: &str = "0f2d4c1e-6a5b-4a55-9d2b-1f0c3f6a7b11";
 const NO_SET: &str = r#"{"code": "NotFound", "message": "The resource record '_acme-challenge.www' does not exist"}"#;
 
+const SCOPE: (&str, &str) = ("scope", "https://management.azure.com/.default");
+
 fn example() -> Context {
-    context("example.com", &[("client_id", "app")])
+    context("example.com", &[("client_id", "app"), SCOPE])
 }
 
 /// A run that has its token.
@@ -77,7 +79,7 @@ fn a_set_that_changed_meanwhile_is_a_conflict() {
 fn the_first_call_of_a_run_logs_in() {
     let form = "client_id=app&grant_type=client_credentials&scope=https%3A%2F%2Fmanagement.azure.com%2F.default";
     let script = Recording::new().reply("token", 200, r#"{"token_type": "Bearer", "expires_in": 3599}"#).body(form);
-    script.run(|| Azure::check(&context("", &[("client_id", "app")]))).result.expect("a secret that works");
+    script.run(|| Azure::check(&context("", &[("client_id", "app"), SCOPE]))).result.expect("a secret that works");
     logged_in().run(|| Azure::check(&context("", &[]))).result.expect("a token that is there");
     for (status, code, kind) in
         [(401, "invalid_client", ErrorKind::Denied), (400, "unauthorized_client", ErrorKind::Misconfigured)]

@@ -232,5 +232,5 @@ const BATCH: usize = 200;
 const IDENTICAL_RECORD_EXISTS: u32 = 81058;
 /// "Record does not exist."
 const RECORD_DOES_NOT_EXIST: u32 = 81044;
-/// 1000 invalid token, 6003 and 6111 malformed header, 9109 invalid access token.
-const BAD_TOKEN: [u32; 4] = [1000, 6003, 6111, 9109];
+/// 1000 invalid token, 6003 and 6111 malformed header, 9103 unknown key or e-mail address, 9109 invalid access token.
+const BAD_TOKEN: [u32; 5] = [1000, 6003, 6111, 9103, 9109];

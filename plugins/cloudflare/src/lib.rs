@@ -1,5 +1,7 @@
 //! Cloudflare DNS. API v4: <https://developers.cloudflare.com/api/resources/dns/subresources/records/> (seen 2026-11-24).
 //!
+//! A token is shown as Bearer; the Global API Key with the account's e-mail address works too, and opens all of it
+//! (<https://developers.cloudflare.com/fundamentals/api/get-started/keys/>, seen 2026-11-28).
 //! The token needs Zone:Read, to find the zone's id, and DNS:Edit. Several records are made or removed by one batch, a
 //! transaction, or one by one and side by side where one of them was done before: `present` asks three times and
 //! `cleanup` once (three times without its state).

@@ -1,10 +1,10 @@
-//! The requests there are, signed with the API's own time.
+//! The requests there are, signed with the API's own time or sent with a service account's token.
 
 use std::collections::BTreeSet;
 
 use acmite_sdk::http::{self, Reply, Request};
 use acmite_sdk::sign::{self, ovh};
-use acmite_sdk::{Context, Error, ErrorKind, Txt, txt, zone};
+use acmite_sdk::{Context, Error, ErrorKind, Txt, secret, setting, txt, zone};
 use serde::{Deserialize, Serialize};
 
 /// A TXT record; its name is that below the zone, empty for the zone itself.
@@ -33,17 +33,28 @@ struct Fault {
     error_code: String,
 }
 
-/// The API at a time of its own clock.
+/// What the login server tells (RFC 6749 section 5.2).
+#[derive(Deserialize)]
+struct LoginRefusal {
+    error: String,
+    error_description: Option<String>,
+}
+
+/// The API at a time of its own clock; without a signer, for a service account.
 pub(crate) struct Api<'a> {
     context: &'a Context,
-    signer: ovh::Signer<'static>,
+    signer: Option<ovh::Signer<'static>>,
 }
 
 impl<'a> Api<'a> {
     pub(crate) fn new(context: &'a Context) -> Result<Self, Error> {
+        if let Some(client_id) = setting(context, "client_id") {
+            log_in(client_id)?;
+            return Ok(Self { context, signer: None });
+        }
         let now = checked(http::request("time").send()?)?.json()?;
         let signer = ovh::Signer { application_secret: "application_secret", consumer_key: "consumer_key", now };
-        Ok(Self { context, signer })
+        Ok(Self { context, signer: Some(signer) })
     }
 
     /// Whether the account has the zone.
@@ -108,9 +119,28 @@ impl<'a> Api<'a> {
     }
 
     fn signed(&self, method: &str, below_zone: &str, request: Request) -> Result<Request, Error> {
+        let Some(signer) = &self.signer else { return Ok(request) };
         let url = format!("{}/1.0/domain/zone/{}{below_zone}", sign::origin(self.context, "api"), self.context.zone);
-        self.signer.sign(request, method, &url)
+        signer.sign(request, method, &url)
     }
+}
+
+/// Makes the host hold a token, unless it has one of this run.
+fn log_in(client_id: &str) -> Result<(), Error> {
+    if secret::credential("token.access_token").is_ok() {
+        return Ok(());
+    }
+    let form = [("client_id", client_id), ("grant_type", "client_credentials"), ("scope", "all")];
+    let reply = http::request("token").form(&form).send()?;
+    let refused = |reply: &Reply, error: Error| match reply.parse::<LoginRefusal>() {
+        None => error,
+        Some(LoginRefusal { error: code, error_description }) => error
+            .of_kind(ErrorKind::Denied)
+            .with_message(error_description.unwrap_or_else(|| code.clone()))
+            .with_code(code)
+            .with_hint("check client_id, client_secret and the region"),
+    };
+    reply.ok_or(refused).map(|_| ())
 }
 
 fn checked(reply: Reply) -> Result<Reply, Error> {

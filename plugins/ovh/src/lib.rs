@@ -1,7 +1,9 @@
 //! OVHcloud. API v1, /domain/zone: <https://eu.api.ovh.com/console/?section=%2Fdomain&branch=v1>. Signing: "First Steps
 //! with the OVHcloud APIs" (seen 2026-11-24).
 //!
-//! Requests are signed with the time of the API's own clock, which is asked first. A list shows ids alone, so each
+//! A service account's secret is changed for a token once a run ("Using service accounts to connect to OVHcloud APIs",
+//! seen 2026-11-28); with the three keys
+//! requests are signed with the time of the API's own clock, which is asked first. A list shows ids alone, so each
 //! record at a name is asked for; for n new names `present` asks 2n + 2 times and `cleanup` 3n + 2 times. What is written
 //! is published by a refresh, which is asked for even if all is there: that of an earlier, broken call may be missing.
 //! TXT content comes back in quotes.

@@ -38,6 +38,20 @@ fn create(script: Recording, number: usize, name: &str) -> Recording {
 }
 
 #[test]
+fn a_service_account_logs_in_once_and_signs_nothing() {
+    let account = [("client_id", "EU.1")];
+    let form = "client_id=EU.1&grant_type=client_credentials&scope=all";
+    let script = Recording::new().reply("token", 200, r#"{"token_type": "Bearer", "expires_in": 3599}"#).body(form);
+    let script = script.reply("zone", 200, "{}").path("zone", "example.com");
+    script.run(|| Ovh::check(&context("example.com", &account))).result.expect("an account");
+    let held = Recording::new().secret("token.access_token").reply("zone", 200, "{}").path("zone", "example.com");
+    held.run(|| Ovh::check(&context("example.com", &account))).result.expect("a token that is there");
+    let script = Recording::new().reply("token", 401, r#"{"error": "invalid_client"}"#).body(form);
+    let told = script.run(|| Ovh::check(&context("", &account))).result.expect_err("an error");
+    assert_eq!((told.kind, told.code.as_str()), (ErrorKind::Denied, "invalid_client"));
+}
+
+#[test]
 fn only_the_missing_value_is_made_and_then_published() {
     let wanted = [txt(NAME, "apex"), txt(NAME, "wildcard")];
     let script = show(list(recording(), 1, "_acme-challenge", "[1]"), 2, 1, "\"apex\"");

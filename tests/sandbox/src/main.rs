@@ -60,7 +60,7 @@ fn instantiate(criterion: &mut Criterion, adapter: &Adapter, component: &[u8]) {
     let secrets = secrets.map(|(name, value)| (name, value.into_bytes().into())).collect();
     let overrides = OriginOverrides::default();
     let loaded = loaded(&loader, adapter, component);
-    let provider = Provider::new(loaded, settings, secrets, &[], &overrides).expect("a provider that is taken");
+    let provider = Provider::new(loaded, settings, secrets, None, &overrides).expect("a provider that is taken");
     let apex = zone(APEX);
     let nothing = Published::default();
     let mut group = criterion.benchmark_group("instantiate");

@@ -87,6 +87,14 @@ pub fn cloudflare() -> Adapter {
     }
 }
 
+/// Cloudflare with the account's e-mail address and its key.
+pub fn cloudflare_by_key() -> Adapter {
+    Adapter {
+        secrets: |key| vec![("email", api::CLOUDFLARE_EMAIL.to_owned()), ("api_key", key.to_owned())],
+        ..cloudflare()
+    }
+}
+
 /// DNSPod: one read, and one request a value.
 pub fn dnspod() -> Adapter {
     Adapter {
@@ -108,9 +116,10 @@ pub fn dnspod() -> Adapter {
 pub fn ovh() -> Adapter {
     Adapter {
         plugin: "ovh",
-        settings: |_| vec![("region", "eu".to_owned()), ("application_key", api::OVH_APPLICATION_KEY.to_owned())],
+        settings: |_| vec![("region", "eu".to_owned())],
         secrets: |secret| {
-            vec![("application_secret", secret.to_owned()), ("consumer_key", api::OVH_CONSUMER_KEY.to_owned())]
+            let key = ("application_key", api::OVH_APPLICATION_KEY.to_owned());
+            vec![key, ("application_secret", secret.to_owned()), ("consumer_key", api::OVH_CONSUMER_KEY.to_owned())]
         },
         credential: "secret-of-the-suite",
         wrong_credential: "secret-of-another",
@@ -120,6 +129,20 @@ pub fn ovh() -> Adapter {
             origin: Some("api"),
             writes: |request| request.method != "GET" && !request.path.ends_with("/refresh"),
         },
+    }
+}
+
+/// OVHcloud with a service account, which logs in where the other asks for the clock.
+pub fn ovh_oauth2() -> Adapter {
+    Adapter {
+        settings: |_| vec![("region", "eu".to_owned()), ("client_id", api::OVH_CLIENT_ID.to_owned())],
+        secrets: |secret| vec![("client_secret", secret.to_owned())],
+        back: Back::Mock {
+            rules: |store, secret| Box::new(api::ovh(store, secret)),
+            origin: Some("api,login"),
+            writes: |request| request.method != "GET" && request.path.contains("/record"),
+        },
+        ..ovh()
     }
 }
 
@@ -282,7 +305,8 @@ pub fn azure() -> Adapter {
             let owned = |(name, value): (&'static str, &str)| (name, value.to_owned());
             let tenant = [("tenant_id", api::AZURE_TENANT), ("client_id", api::AZURE_CLIENT)];
             let zones = [("subscription_id", api::AZURE_SUBSCRIPTION), ("resource_group", api::AZURE_GROUP)];
-            tenant.into_iter().chain(zones).map(owned).collect()
+            let scope = [("scope", "https://management.azure.com/.default")];
+            tenant.into_iter().chain(zones).chain(scope).map(owned).collect()
         },
         secrets: |secret| vec![("client_secret", secret.to_owned())],
         credential: "secret~of.the-suite",

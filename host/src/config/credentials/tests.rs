@@ -157,7 +157,7 @@ fn the_credentials_directory_holds_a_file_for_the_plugin_or_for_one_secret() {
 
 /// The names that certbot's plugins and lego have, for each bundled provider; all of a line belong together.
 /// Namecheap is not here: its client_ip has no name elsewhere.
-const NAMES_OF_OTHERS: [(&str, &str, usize); 20] = [
+const NAMES_OF_OTHERS: [(&str, &str, usize); 24] = [
     ("cloudflare", "dns_cloudflare_api_token = x", 1),
     ("cloudflare", "CLOUDFLARE_DNS_API_TOKEN=x", 1),
     ("cloudflare", "CF_DNS_API_TOKEN=x", 1),
@@ -193,6 +193,22 @@ const NAMES_OF_OTHERS: [(&str, &str, usize); 20] = [
                AZURE_RESOURCE_GROUP=x",
         5,
     ),
+    (
+        "azure",
+        "dns_azure_sp_client_id = x\ndns_azure_sp_client_secret = x\ndns_azure_tenant_id = x\n\
+               dns_azure_environment = \"AzurePublicCloud\"\n\
+               dns_azure_zone1 = example.com:/subscriptions/s/resourceGroups/dns1\n\
+               dns_azure_zone2 = example.org:/subscriptions/s/resourceGroups/dns2",
+        5,
+    ),
+    (
+        "azure",
+        "dns_azure_msi_system_assigned = true\ndns_azure_environment = AzureUSGovernmentCloud\n\
+               dns_azure_zone1 = example.com:/subscriptions/s/resourceGroups/dns1",
+        3,
+    ),
+    ("azure", "dns_azure_msi_client_id = x\ndns_azure_zone1 = example.com:/subscriptions/s/resourceGroups/dns1", 2),
+    ("google", r#"{"type": "service_account", "project_id": "p", "private_key": "k", "client_email": "e"}"#, 1),
 ];
 
 #[test]

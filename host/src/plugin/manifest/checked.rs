@@ -80,6 +80,8 @@ fn checked_field(name: String, raw: toml::Value) -> Result<FieldSpec, ManifestEr
         required: raw.required.unwrap_or(raw.default.is_none()),
         name,
         secret: raw.secret,
+        unless: raw.unless,
+        warning: raw.warning,
         default: raw.default,
         one_of: raw.one_of,
         alias: raw.alias,
@@ -91,11 +93,12 @@ fn checked_field(name: String, raw: toml::Value) -> Result<FieldSpec, ManifestEr
     })
 }
 
-/// The field and the JSON pointer in it: "service_account#/private_key".
+/// The field and the JSON pointer in it: "service_account#/private_key"; without one, all of a plain field.
 fn source(key: &str, text: &str) -> Result<(String, String), ManifestError> {
     match text.split_once('#') {
         Some((field, pointer)) if pointer.starts_with('/') => Ok((field.to_owned(), pointer.to_owned())),
-        _ => Err(rule(key, "from is the name of a field, '#' and a JSON pointer")),
+        None if !text.is_empty() => Ok((text.to_owned(), String::new())),
+        _ => Err(rule(key, "from is the name of a plain field, or of a secret one, '#' and a JSON pointer")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::plugin::template::Template;
+use crate::plugin::template::{self, Template};
 use crate::plugin::tree::Format;
 
 /// A place that takes a secret.
@@ -37,6 +37,18 @@ pub enum Fill {
     Template(String),
     /// The guest, by a computed secret of these classes.
     Classes(Vec<String>),
+}
+
+impl Fill {
+    /// The fields and captures that it is made of.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Template(template) => template::field_names(template).collect(),
+            Self::Classes(classes) => {
+                classes.iter().filter_map(|class| class.split_once(' ')).map(|(_, name)| name).collect()
+            }
+        }
+    }
 }
 
 /// What is cut out of a reply before the guest sees it.

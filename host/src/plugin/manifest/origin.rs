@@ -1,5 +1,7 @@
 //! Where requests go, as the manifest writes it and with the user's settings.
 
+use std::collections::BTreeMap;
+
 use crate::plugin::manifest::checked::{checked_sinks, rule, template};
 use crate::plugin::manifest::raw::RawOrigin;
 use crate::plugin::manifest::{ManifestError, Sink};
@@ -10,6 +12,8 @@ use crate::plugin::template::Template;
 pub struct OriginSpec {
     /// URL; a `{setting}` fills all of its beginning, a label of its host or a segment of its path.
     pub url: String,
+    /// The plain field by whose value another URL counts, and these.
+    pub by: Option<(String, BTreeMap<String, String>)>,
     /// Whether all of host and scheme are the user's setting.
     pub user_typed: bool,
     /// The headers a guest may set, in lower case, with the value where it is fixed.
@@ -30,10 +34,11 @@ impl OriginSpec {
     /// The URL with the user's settings in it; none but one that the whole URL begins with reaches beyond its place.
     pub fn filled(&self, settings: &[(String, String)]) -> Result<String, FillError> {
         let mut url = String::new();
-        let mut rest = self.url.as_str();
+        let value_of = |name: &str| settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let other = self.by.as_ref().and_then(|(name, urls)| urls.get(value_of(name)?));
+        let mut rest = other.unwrap_or(&self.url).as_str();
         while let Some((literal, setting, after)) = placeholder(rest) {
-            let value = settings.iter().find(|(name, _)| name == setting).map(|(_, value)| value.as_str());
-            let value = value.ok_or_else(|| FillError::Missing { setting: setting.to_owned() })?;
+            let value = value_of(setting).ok_or_else(|| FillError::Missing { setting: setting.to_owned() })?;
             let is_whole = url.is_empty() && literal.is_empty();
             url.push_str(literal);
             let fits = is_whole || is_label(value) || (is_in_path(&url) && is_segment(value));
@@ -46,9 +51,15 @@ impl OriginSpec {
         Ok(url + rest)
     }
 
+    /// Every URL that it may be, as the manifest writes them.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        let others = self.by.iter().flat_map(|(_, urls)| urls.values());
+        std::iter::once(&self.url).chain(others).map(String::as_str)
+    }
+
     /// The settings it takes.
     pub fn settings(&self) -> Vec<&str> {
-        let mut names = Vec::new();
+        let mut names: Vec<&str> = self.by.iter().map(|(name, _)| name.as_str()).collect();
         let mut rest = self.url.as_str();
         while let Some((_, setting, after)) = placeholder(rest) {
             names.push(setting);
@@ -94,7 +105,17 @@ impl RawOrigin {
             _ if user_typed => {}
             _ => check_host(&key, &self.url)?,
         }
+        for url in self.by.values().flat_map(BTreeMap::values) {
+            check_host(&key, url)?;
+            if url.contains('{') {
+                return Err(rule(&key, "the URLs under `by` hold no settings"));
+            }
+        }
+        if self.by.len() > 1 || (user_typed && !self.by.is_empty()) {
+            return Err(rule(&key, "`by` names one plain field, for an origin that the user does not type"));
+        }
         Ok(OriginSpec {
+            by: self.by.into_iter().next(),
             user_typed,
             url: self.url,
             headers: checked_headers(&key, &self.headers)?,
@@ -189,6 +210,7 @@ mod tests {
     fn filled(url: &str, value: &str) -> Result<String, FillError> {
         let spec = OriginSpec {
             url: url.to_owned(),
+            by: Some(("x".to_owned(), [("elsewhere".to_owned(), "https://api.example.net/v1".to_owned())].into())),
             user_typed: url.starts_with('{'),
             headers: Vec::new(),
             sinks: Vec::new(),
@@ -206,6 +228,7 @@ mod tests {
         assert_eq!(filled("https://api-{x}.example.com", "ch").as_deref(), Ok("https://api-ch.example.com"));
         assert_eq!(filled("https://example.com/{x}/v1", "a.b").as_deref(), Ok("https://example.com/a.b/v1"));
         assert_eq!(filled("{x}/api", "https://dns.lan:8443/").as_deref(), Ok("https://dns.lan:8443/api"));
+        assert_eq!(filled("https://{x}.example.com", "elsewhere").as_deref(), Ok("https://api.example.net/v1"));
         assert!(matches!(filled("https://{y}.example.com", "a"), Err(FillError::Missing { .. })));
     }
 

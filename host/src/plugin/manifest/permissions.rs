@@ -29,7 +29,8 @@ impl Permissions {
         for (id, origin) in &manifest.origins {
             let own = manifest.endpoints.values().filter(|endpoint| endpoint.origin == *id).flat_map(|e| &e.sinks);
             for sink in origin.sinks.iter().chain(own) {
-                all.credentials.push(format!("{} will receive at {}: {}", origin.url, sink.text, fill(&sink.fill)));
+                let push = |url| format!("{url} will receive at {}: {}", sink.text, fill(&sink.fill));
+                all.credentials.extend(origin.urls().map(push));
             }
             if origin.user_typed {
                 all.unguarded.push(format!("{} may be a private address, as you type its host", origin.url));

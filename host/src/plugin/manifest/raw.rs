@@ -44,6 +44,8 @@ pub(super) struct RawField {
     #[serde(default)]
     pub(super) secret: bool,
     pub(super) required: Option<bool>,
+    pub(super) unless: Option<String>,
+    pub(super) warning: Option<String>,
     pub(super) default: Option<String>,
     #[serde(default)]
     pub(super) one_of: Vec<String>,
@@ -63,6 +65,8 @@ pub(super) struct RawField {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawOrigin {
     pub(super) url: String,
+    #[serde(default)]
+    pub(super) by: BTreeMap<String, BTreeMap<String, String>>,
     #[serde(default)]
     pub(super) headers: Vec<String>,
     #[serde(default)]

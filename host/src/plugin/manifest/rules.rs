@@ -71,6 +71,11 @@ fn bad_class(key: &str, class: &str) -> ManifestError {
 
 /// A setting within a URL is a plain field.
 fn check_settings(manifest: &Manifest) -> Result<(), ManifestError> {
+    let is_field = |name: &String| manifest.fields.iter().any(|field| field.name == *name);
+    if let Some(field) = manifest.fields.iter().find(|field| field.unless.as_ref().is_some_and(|name| !is_field(name)))
+    {
+        return Err(rule(&format!("field.{}", field.name), "unless names no field"));
+    }
     let is_plain = |name: &str| manifest.fields.iter().any(|field| field.name == name && !field.secret);
     let in_paths = manifest.endpoints.iter().flat_map(|(id, endpoint)| {
         let settings = endpoint.path.iter().filter_map(|segment| match segment {
@@ -252,7 +257,7 @@ mod tests {
         Manifest::parse(&edited).err().map_or_else(|| panic!("{to} was taken"), |error| error.to_string())
     }
 
-    /// A sink of a field that must be there, and one that a guest fills, never stay empty.
+    /// A sink of a field that must be there never stays empty, nor one that a guest fills, unless another way is there.
     #[test]
     fn a_sink_is_optional_if_all_its_fields_are() {
         let sinks = |text: &str| {
@@ -265,6 +270,15 @@ mod tests {
         assert_eq!(sinks(route53), ["header:x-amz-security-token"]);
         assert_eq!(sinks(&route53.replace("\"{session_token}\"", "\"{secret_access_key}{session_token}\"")), [""; 0]);
         assert_eq!(sinks(INWX), [""; 0]);
+        let ovh = include_str!("../../../../plugins/ovh/plugin.toml");
+        let of_both_ways = sinks(ovh);
+        for sink in
+            ["header:authorization", "body:/client_secret", "header:x-ovh-application", "header:x-ovh-signature"]
+        {
+            assert!(of_both_ways.iter().any(|known| known == sink), "{sink}: {of_both_ways:?}");
+        }
+        let of_one_way = ovh.replace("unless = \"client_id\"", "required = false");
+        assert!(!sinks(&of_one_way).iter().any(|sink| sink == "header:x-ovh-signature"));
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 use crate::plugin::secret::{Class, Fault, Secrets, entry, numbers};
-use crate::plugin::template;
 use crate::plugin::wire::Part;
 
 impl Secrets {
@@ -39,9 +38,9 @@ impl Secrets {
         Ok(filled)
     }
 
-    /// Whether none of the fields of a template has a value.
-    pub fn has_none_of(&self, template: &str) -> bool {
-        template::field_names(template).all(|name| self.named(name).is_none())
+    /// Whether none of these fields and captures has a value.
+    pub fn has_none_of(&self, names: &[&str]) -> bool {
+        names.iter().all(|name| self.named(name).is_none())
     }
 
     /// Drops the captures that a template was filled with: the API has refused them. They stay to be scrubbed.

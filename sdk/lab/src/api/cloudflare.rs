@@ -10,6 +10,9 @@ use super::server::{Reply, Request};
 use super::text;
 use crate::dns::{Entry, Store};
 
+/// The account's e-mail address, with which the value of a token counts as the Global API Key.
+pub const CLOUDFLARE_EMAIL: &str = "account@lab.example";
+
 /// A token and what it opens.
 #[derive(Clone)]
 pub struct CloudflareToken {
@@ -59,6 +62,11 @@ pub fn cloudflare(store: Store, token: CloudflareToken) -> impl Fn(&Request) -> 
 
 fn unauthenticated(request: &Request, token: &CloudflareToken, verifying: bool) -> Option<Reply> {
     let header = request.headers.get("authorization").map(String::as_str);
+    let value = |name: &str| request.headers.get(name).map(String::as_str);
+    if let (None, Some(email), Some(key)) = (header, value("x-auth-email"), value("x-auth-key")) {
+        let is_known = email == CLOUDFLARE_EMAIL && key == token.value;
+        return (!is_known).then(|| failure(403, 9103, "Unknown X-Auth-Key or X-Auth-Email"));
+    }
     match header.map(|header| header.strip_prefix("Bearer ")) {
         None => Some(failure(400, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")),
         Some(None) => Some(failure(400, 6003, "Invalid request headers")),

@@ -257,7 +257,7 @@ fn azure_cleans_up_and_takes_a_404_as_an_empty_set() {
 #[test]
 fn azures_token_request_says_what_the_manifest_fixes_and_no_secret() {
     let guard = call(AZURE, Phase::Check);
-    let body = "client_id=set&grant_type=client_credentials&scope=https%3A%2F%2Fmanagement.azure.com%2F.default";
+    let body = "client_id=set&grant_type=client_credentials&scope=set";
     let token = ask_for("token").body(body);
     let admitted = guard.admit(&token).expect("an admitted request");
     assert_eq!((admitted.path.as_str(), admitted.body_format), ("/set/oauth2/v2.0/token", Format::Form));
