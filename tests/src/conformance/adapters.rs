@@ -5,6 +5,7 @@ use acmite_lab::dns::Store;
 
 use crate::bind::bind_zones;
 use crate::conformance::bench::Zone;
+use crate::conformance::exchange::Exchanges;
 use crate::knot::knot_zones;
 use crate::name_server::{NameServer, TSIG_SECRET};
 use crate::plugins;
@@ -25,6 +26,8 @@ pub struct Adapter {
     pub most: Most,
     /// What it talks to.
     pub back: Back,
+    /// What it has asked mocks, and their answers.
+    pub exchanges: Exchanges,
 }
 
 /// Names and values.
@@ -64,6 +67,7 @@ fn not_get(request: &Request) -> bool {
 /// Cloudflare: the zone, the records, and one batch.
 pub fn cloudflare() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "cloudflare",
         settings: |_| Vec::new(),
         secrets: |token| vec![("api_token", token.to_owned())],
@@ -81,6 +85,7 @@ pub fn cloudflare() -> Adapter {
 /// DNSPod: one read, and one request a value.
 pub fn dnspod() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "dnspod",
         settings: |_| vec![("secret_id", api::DNSPOD_KEY_ID.to_owned())],
         secrets: |secret| vec![("secret_key", secret.to_owned())],
@@ -98,6 +103,7 @@ pub fn dnspod() -> Adapter {
 /// OVHcloud: the clock, a list a name, a read and a write a value, a refresh.
 pub fn ovh() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "ovh",
         settings: |_| vec![("region", "eu".to_owned()), ("application_key", api::OVH_APPLICATION_KEY.to_owned())],
         secrets: |secret| {
@@ -117,6 +123,7 @@ pub fn ovh() -> Adapter {
 /// Porkbun: one read, and one request a value.
 pub fn porkbun() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "porkbun",
         settings: |_| Vec::new(),
         secrets: |secret| vec![("api_key", api::PORKBUN_KEY.to_owned()), ("secret_api_key", secret.to_owned())],
@@ -134,6 +141,7 @@ pub fn porkbun() -> Adapter {
 /// PowerDNS: one read and one write, whatever the number of names.
 pub fn powerdns() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "powerdns",
         settings: |url| vec![("server_url", url.to_owned()), ("server", "localhost".to_owned())],
         secrets: |key| vec![("api_key", key.to_owned())],
@@ -147,6 +155,7 @@ pub fn powerdns() -> Adapter {
 /// Route 53: the zone, one read a name, one write.
 pub fn route53() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "route53",
         settings: |_| vec![("access_key_id", api::ROUTE53_KEY_ID.to_owned())],
         secrets: |secret| vec![("secret_access_key", secret.to_owned())],
@@ -184,6 +193,7 @@ pub fn rfc2136_knot() -> Adapter {
 
 fn rfc2136(start: fn(&[Zone]) -> Option<NameServer>) -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "rfc2136",
         settings: |server| {
             let name = ("tsig_key_name", "acmite".to_owned());
@@ -200,6 +210,7 @@ fn rfc2136(start: fn(&[Zone]) -> Option<NameServer>) -> Adapter {
 /// DigitalOcean: the records, and one request a value.
 pub fn digitalocean() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "digitalocean",
         settings: |_| Vec::new(),
         secrets: |token| vec![("token", token.to_owned())],
@@ -217,6 +228,7 @@ pub fn digitalocean() -> Adapter {
 /// The template: the records, and one request a value.
 pub fn quillzone() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: plugins::TEMPLATE,
         settings: |_| Vec::new(),
         secrets: |token| vec![("token", token.to_owned())],
@@ -234,6 +246,7 @@ pub fn quillzone() -> Adapter {
 /// Linode: the domains, the records, and one request a value.
 pub fn linode() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "linode",
         settings: |_| Vec::new(),
         secrets: |token| vec![("token", token.to_owned())],
@@ -251,6 +264,7 @@ pub fn linode() -> Adapter {
 /// Hetzner: the sets, and one request a name.
 pub fn hetzner() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "hetzner",
         settings: |_| Vec::new(),
         secrets: |token| vec![("api_token", token.to_owned())],
@@ -268,6 +282,7 @@ pub fn hetzner() -> Adapter {
 /// Azure: one token a run, then a read and a write a name.
 pub fn azure() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "azure",
         settings: |_| {
             let owned = |(name, value): (&'static str, &str)| (name, value.to_owned());
@@ -290,6 +305,7 @@ pub fn azure() -> Adapter {
 /// Namecheap: one read, one write, and one read that sees what became of it.
 pub fn namecheap() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "namecheap",
         settings: |_| {
             let user = ("api_user", api::NAMECHEAP_USER.to_owned());
@@ -311,6 +327,7 @@ pub fn namecheap() -> Adapter {
 /// that it is put through the cases of `slots` in the place of all others.
 pub fn duckdns() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "duckdns",
         settings: |_| Vec::new(),
         secrets: |token| vec![("token", token.to_owned())],
@@ -328,6 +345,7 @@ pub fn duckdns() -> Adapter {
 /// Google: a token, the zone, one read a name, one change; the token serves the whole run.
 pub fn google() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "google",
         settings: |_| {
             let project = ("project", api::GOOGLE_PROJECT.to_owned());
@@ -348,6 +366,7 @@ pub fn google() -> Adapter {
 /// INWX: a login, which serves the whole run, one read, and one request a value.
 pub fn inwx() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "inwx",
         settings: |_| vec![("user", api::INWX_USER.to_owned())],
         secrets: |password| vec![("password", password.to_owned())],
