@@ -31,7 +31,11 @@ pub mod nginx;
 
 pub mod ward;
 
+pub mod openapi;
+
 pub mod conformance;
+
+pub mod oracle;
 
 pub mod hostile;
 

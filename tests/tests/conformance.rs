@@ -7,7 +7,9 @@ macro_rules! cases {
         $($(
             #[tokio::test]
             async fn $case() {
-                conformance::$topic::$case(&conformance::adapters::$adapter()).await;
+                let adapter = conformance::adapters::$adapter();
+                conformance::$topic::$case(&adapter).await;
+                conformance::descriptions::hold(&adapter);
             }
         )+)+
     };

@@ -8,6 +8,7 @@ mod fuzz;
 mod hygiene;
 mod peers;
 mod plugins;
+mod python;
 mod steps;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use crate::python;
 use crate::steps::StepError;
 
 struct Peer {
@@ -72,10 +73,11 @@ pub(crate) fn ensure() -> Result<(), StepError> {
             Some(path) => println!("peer {:<16} {}  ({})", peer.name, path.display(), peer.version_of(&path)),
             None => {
                 println!("peer {:<16} MISSING ({}); {}", peer.name, peer.purpose, peer.remedy());
-                absent.push(peer.name);
+                absent.push(peer.name.to_owned());
             }
         }
     }
+    absent.extend(python::ensure());
     if !absent.is_empty() && std::env::var("CI").as_deref() == Ok("true") {
         return Err(PeersError { programs: absent.join(", ") }.into());
     }
@@ -164,7 +166,7 @@ fn package_version(package: &str) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
@@ -176,13 +178,17 @@ fn install_debian() {
         Source::Debian { package, .. } => Some(package),
         Source::Go { .. } | Source::OwnGo => None,
     });
-    let packages: Vec<&str> = missing.collect();
+    install_packages(&missing.collect::<Vec<&str>>());
+}
+
+/// The same for any; nothing without the right to do it.
+pub(crate) fn install_packages(packages: &[&str]) {
     if packages.is_empty() || !can_install() {
         return;
     }
     let policy = Path::new("/usr/sbin/policy-rc.d");
     let ours = !policy.exists() && write_policy(policy);
-    for arguments in [&["update"][..], &[&["install", "-y", "--no-install-recommends"][..], &packages].concat()] {
+    for arguments in [&["update"][..], &[&["install", "-y", "--no-install-recommends"][..], packages].concat()] {
         run("apt-get", Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
     }
     if ours && let Err(error) = std::fs::remove_file(policy) {
@@ -213,7 +219,8 @@ fn install_go() {
     }
 }
 
-fn run(name: &str, command: &mut Command) {
+/// Runs it with a word before and after, and one about a failure.
+pub(crate) fn run(name: &str, command: &mut Command) {
     let arguments: Vec<String> = command.get_args().map(|one| one.to_string_lossy().into_owned()).collect();
     let line = format!("{name} {}", arguments.join(" "));
     println!("==> {line}");

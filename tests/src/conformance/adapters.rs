@@ -5,6 +5,7 @@ use acmite_lab::dns::Store;
 
 use crate::bind::bind_zones;
 use crate::conformance::bench::Zone;
+use crate::conformance::exchange::Exchanges;
 use crate::knot::knot_zones;
 use crate::name_server::{NameServer, TSIG_SECRET};
 use crate::plugins;
@@ -25,6 +26,8 @@ pub struct Adapter {
     pub costs: Costs,
     /// What it talks to.
     pub back: Back,
+    /// What it has asked mocks, and their answers.
+    pub exchanges: Exchanges,
 }
 
 /// Names and values.
@@ -73,6 +76,7 @@ fn not_get(request: &Request) -> bool {
 /// Cloudflare: the zone, the records, and one batch.
 pub fn cloudflare() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "cloudflare",
         settings: |_| Vec::new(),
         secrets: |token| vec![("api_token", token.to_owned())],
@@ -98,6 +102,7 @@ pub fn cloudflare_by_key() -> Adapter {
 /// DNSPod: one read, and one request a value.
 pub fn dnspod() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "dnspod",
         settings: |_| vec![("secret_id", api::DNSPOD_KEY_ID.to_owned())],
         secrets: |secret| vec![("secret_key", secret.to_owned())],
@@ -115,6 +120,7 @@ pub fn dnspod() -> Adapter {
 /// OVHcloud: the clock, a list a name, a read and a write a value, a refresh.
 pub fn ovh() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "ovh",
         settings: |_| vec![("region", "eu".to_owned())],
         secrets: |secret| {
@@ -149,6 +155,7 @@ pub fn ovh_oauth2() -> Adapter {
 /// Porkbun: one read, and one request a value.
 pub fn porkbun() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "porkbun",
         settings: |_| Vec::new(),
         secrets: |secret| vec![("api_key", api::PORKBUN_KEY.to_owned()), ("secret_api_key", secret.to_owned())],
@@ -166,6 +173,7 @@ pub fn porkbun() -> Adapter {
 /// PowerDNS: one read and one write, whatever the number of names.
 pub fn powerdns() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "powerdns",
         settings: |url| vec![("server_url", url.to_owned()), ("server", "localhost".to_owned())],
         secrets: |key| vec![("api_key", key.to_owned())],
@@ -179,6 +187,7 @@ pub fn powerdns() -> Adapter {
 /// Route 53: the zone, one read a name, one write.
 pub fn route53() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "route53",
         settings: |_| vec![("access_key_id", api::ROUTE53_KEY_ID.to_owned())],
         secrets: |secret| vec![("secret_access_key", secret.to_owned())],
@@ -216,6 +225,7 @@ pub fn rfc2136_knot() -> Adapter {
 
 fn rfc2136(start: fn(&[Zone]) -> Option<NameServer>) -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "rfc2136",
         settings: |server| {
             let name = ("tsig_key_name", "acmite".to_owned());
@@ -232,6 +242,7 @@ fn rfc2136(start: fn(&[Zone]) -> Option<NameServer>) -> Adapter {
 /// DigitalOcean: the records, and one request a value.
 pub fn digitalocean() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "digitalocean",
         settings: |_| Vec::new(),
         secrets: |token| vec![("token", token.to_owned())],
@@ -249,6 +260,7 @@ pub fn digitalocean() -> Adapter {
 /// The template: the records, and one request a value.
 pub fn quillzone() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: plugins::TEMPLATE,
         settings: |_| Vec::new(),
         secrets: |token| vec![("token", token.to_owned())],
@@ -266,6 +278,7 @@ pub fn quillzone() -> Adapter {
 /// Linode: the domains, the records, and one request a value.
 pub fn linode() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "linode",
         settings: |_| Vec::new(),
         secrets: |token| vec![("token", token.to_owned())],
@@ -283,6 +296,7 @@ pub fn linode() -> Adapter {
 /// Hetzner: the sets, and one request a name.
 pub fn hetzner() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "hetzner",
         settings: |_| Vec::new(),
         secrets: |token| vec![("api_token", token.to_owned())],
@@ -300,6 +314,7 @@ pub fn hetzner() -> Adapter {
 /// Azure: one token a run, then a read and a write a name.
 pub fn azure() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "azure",
         settings: |_| {
             let owned = |(name, value): (&'static str, &str)| (name, value.to_owned());
@@ -323,6 +338,7 @@ pub fn azure() -> Adapter {
 /// Namecheap: one read, one write, and one read that sees what became of it.
 pub fn namecheap() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "namecheap",
         settings: |_| {
             let user = ("api_user", api::NAMECHEAP_USER.to_owned());
@@ -344,6 +360,7 @@ pub fn namecheap() -> Adapter {
 /// that it is put through the cases of `slots` in the place of all others.
 pub fn duckdns() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "duckdns",
         settings: |_| Vec::new(),
         secrets: |token| vec![("token", token.to_owned())],
@@ -361,6 +378,7 @@ pub fn duckdns() -> Adapter {
 /// Google: a token, the zone, one read a name, one change; the token serves the whole run.
 pub fn google() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "google",
         settings: |_| {
             let project = ("project", api::GOOGLE_PROJECT.to_owned());
@@ -381,6 +399,7 @@ pub fn google() -> Adapter {
 /// INWX: a login, which serves the whole run, one read, and one request a value.
 pub fn inwx() -> Adapter {
     Adapter {
+        exchanges: Exchanges::default(),
         plugin: "inwx",
         settings: |_| vec![("user", api::INWX_USER.to_owned())],
         secrets: |password| vec![("password", password.to_owned())],

@@ -112,7 +112,8 @@ impl Bench {
         let (peer, address, overrides) = match &adapter.back {
             Back::Mock { rules, origin, writes: writing } => {
                 let store = filled_store(zones);
-                let rules = before(rules(store.clone(), adapter.credential.to_owned()));
+                let rules = rules(store.clone(), adapter.credential.to_owned());
+                let rules = adapter.exchanges.recording(before(rules));
                 let api = MockApi::start(rules).await.expect("a mock that starts");
                 writes = *writing;
                 let url = api.base_url();
@@ -249,6 +250,7 @@ fn request_of(entry: &acmite_lab::api::RequestLog) -> Request {
         method: entry.method.clone(),
         path: entry.path.clone(),
         query: entry.query.clone(),
+        query_text: String::new(),
         headers: std::collections::BTreeMap::new(),
         body: entry.body.clone(),
     }

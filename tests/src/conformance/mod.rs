@@ -7,6 +7,8 @@ pub mod adapters;
 pub mod bench;
 pub mod check;
 pub mod counter;
+pub mod descriptions;
+pub mod exchange;
 pub mod faults;
 pub mod login;
 pub mod rights;

@@ -204,6 +204,7 @@ mod tests {
                 "/subscriptions/{AZURE_SUBSCRIPTION}/resourceGroups/dns_%28lab%29/providers/Microsoft.Network/dnsZones/{zone}/TXT/a"
             ),
             query: [("api-version".to_owned(), "2018-05-01".to_owned())].into(),
+            query_text: String::new(),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             body: json!({"properties": {"TTL": 60, "TXTRecords": records}}).to_string(),
         }
@@ -255,6 +256,7 @@ mod tests {
                 method: "POST".to_owned(),
                 path: format!("/{AZURE_TENANT}/oauth2/v2.0/token"),
                 query: BTreeMap::new(),
+                query_text: String::new(),
                 headers: [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())].into(),
                 body: body.to_owned(),
             })

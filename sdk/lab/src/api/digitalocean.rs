@@ -117,6 +117,7 @@ mod tests {
             method: method.to_owned(),
             path: format!("/v2/domains/example.test/{path}"),
             query: Default::default(),
+            query_text: String::new(),
             headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
             body: body.to_owned(),
         })

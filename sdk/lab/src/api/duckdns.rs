@@ -54,7 +54,14 @@ mod tests {
     fn send(store: &Store, query: &[(&str, &str)]) -> Value {
         let query = query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let (method, path) = ("GET".to_owned(), "/update".to_owned());
-        let request = Request { method, path, query, headers: Default::default(), body: String::new() };
+        let request = Request {
+            method,
+            path,
+            query,
+            query_text: String::new(),
+            headers: Default::default(),
+            body: String::new(),
+        };
         duckdns(store.clone(), "token".to_owned(), &["me"])(&request).body
     }
 

@@ -251,6 +251,7 @@ mod tests {
             method: "POST".to_owned(),
             path: "/dns/v1/projects/lab/managedZones/zone-example-test/changes".to_owned(),
             query: Default::default(),
+            query_text: String::new(),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             body: body.to_string(),
         })

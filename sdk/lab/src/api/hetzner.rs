@@ -219,6 +219,7 @@ mod tests {
             method: method.to_owned(),
             path: format!("/v1/zones/example.test/{path}"),
             query: [("sort".to_owned(), "id:desc".to_owned())].into(),
+            query_text: String::new(),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             body: body.to_string(),
         }

@@ -120,6 +120,7 @@ mod tests {
             method: method.to_owned(),
             path: format!("/v4/domains/{FIRST_DOMAIN}/records"),
             query: [("page_size".to_owned(), page_size.to_owned())].into(),
+            query_text: String::new(),
             headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
             body: body.to_owned(),
         })

@@ -193,6 +193,7 @@ mod tests {
             method: "POST".to_owned(),
             path: "/xml.response".to_owned(),
             query: BTreeMap::new(),
+            query_text: String::new(),
             headers: [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())].into(),
             body,
         });

@@ -134,6 +134,7 @@ mod tests {
             method: "PATCH".to_owned(),
             path: "/api/v1/servers/localhost/zones/example.test.".to_owned(),
             query: Default::default(),
+            query_text: String::new(),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             body: json!({"rrsets": [set]}).to_string(),
         })

@@ -110,6 +110,7 @@ mod tests {
             method: method.to_owned(),
             path: "/v1/zones/example.test/records".to_owned(),
             query: query.iter().map(owned).collect(),
+            query_text: String::new(),
             headers: [("authorization", bearer.as_str()), ("content-type", "application/json")]
                 .iter()
                 .map(owned)

@@ -53,9 +53,13 @@ fn zones(store: &Store, request: &Request) -> Reply {
     let from = request.query.get("dnsname").map(|name| reversed(name)).unwrap_or_default();
     let mut all: Vec<(usize, String)> = store.zones().into_iter().enumerate().collect();
     all.sort_by_key(|(_, zone)| reversed(zone));
-    let shown = all.iter().filter(|(_, zone)| reversed(zone) >= from).take(100);
-    let zones: String = shown.map(|(at, zone)| hosted_zone(&zone_id(*at), zone)).collect();
-    success("ListHostedZonesByName", &format!("<HostedZones>{zones}</HostedZones><MaxItems>100</MaxItems>"))
+    all.retain(|(_, zone)| reversed(zone) >= from);
+    let is_truncated = all.len() > 100;
+    let zones: String = all.iter().take(100).map(|(at, zone)| hosted_zone(&zone_id(*at), zone)).collect();
+    success(
+        "ListHostedZonesByName",
+        &format!("<HostedZones>{zones}</HostedZones><IsTruncated>{is_truncated}</IsTruncated><MaxItems>100</MaxItems>"),
+    )
 }
 
 fn hosted_zone(id: &str, zone: &str) -> String {
@@ -131,7 +135,9 @@ fn sets(store: &Store, zone: &str, request: &Request) -> Reply {
     let truncated = after.len() > most;
     success(
         "ListResourceRecordSets",
-        &format!("<ResourceRecordSets>{shown}</ResourceRecordSets><IsTruncated>{truncated}</IsTruncated>"),
+        &format!(
+            "<ResourceRecordSets>{shown}</ResourceRecordSets><IsTruncated>{truncated}</IsTruncated><MaxItems>{most}</MaxItems>"
+        ),
     )
 }
 
@@ -273,7 +279,9 @@ fn status(changes: &Mutex<Vec<bool>>, id: &str) -> Reply {
 }
 
 fn change_info(id: &str, status: &str) -> String {
-    format!("<ChangeInfo><Id>/change/{id}</Id><Status>{status}</Status></ChangeInfo>")
+    format!(
+        "<ChangeInfo><Id>/change/{id}</Id><Status>{status}</Status><SubmittedAt>2026-01-01T00:00:00Z</SubmittedAt></ChangeInfo>"
+    )
 }
 
 fn no_route() -> Reply {

@@ -24,6 +24,8 @@ pub struct Request {
     pub path: String,
     /// Decoded parameters.
     pub query: BTreeMap<String, String>,
+    /// The same as sent, without the question mark.
+    pub query_text: String,
     /// The names in lower case.
     pub headers: BTreeMap<String, String>,
     /// UTF-8, or empty.
@@ -244,6 +246,7 @@ async fn read(incoming: http::Request<Incoming>) -> Option<Request> {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: query.0,
+        query_text: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers.iter().map(text).collect(),
         body: String::from_utf8(bytes.to_vec()).unwrap_or_default(),
     })

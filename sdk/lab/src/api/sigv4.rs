@@ -107,6 +107,7 @@ mod tests {
             method: method.into(),
             path: "/".into(),
             query: owned(query),
+            query_text: String::new(),
             headers: owned(&headers),
             body: String::new(),
         }
