@@ -120,19 +120,23 @@ fn files_with(folder: &Path, text: &str, found: &mut Vec<String>) {
 #[test]
 fn certificates_are_checked_everywhere_but_on_the_doctors_visit() {
     const VISIT: &str = "flow/doctor/visit.rs";
+    const TLS: &str = "tls.rs";
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src");
     let with = |text: &str| {
         let mut found = Vec::new();
         files_with(&source, text, &mut found);
         found
     };
-    for text in ["impl ServerCertVerifier for", "danger_accept_invalid", "ServerCertVerified::assertion"] {
+    for text in ["danger_accept_invalid", "ServerCertVerified::assertion"] {
         assert_eq!(with(text), [VISIT], "{text}");
     }
-    // The resolver's is the system's own verifier.
-    assert_eq!(with(".dangerous()"), ["dns/resolver.rs", VISIT]);
-    assert_eq!(with("with_custom_certificate_verifier(Arc::new("), ["dns/resolver.rs", VISIT]);
-    assert_eq!(with("rustls_platform_verifier::Verifier::new_with_extra_roots"), ["dns/resolver.rs"]);
+    // The other one asks the user's roots, then the system's; none but these two can say that a certificate is good.
+    for text in ["impl ServerCertVerifier for", ".dangerous()", "with_custom_certificate_verifier(Arc::new("] {
+        assert_eq!(with(text), [VISIT, TLS], "{text}");
+    }
+    assert_eq!(with("rustls_platform_verifier::Verifier::new("), [TLS]);
+    // The first is for chains that the CA handed out.
+    assert_eq!(with("WebPkiServerVerifier::builder_with_provider("), ["pki/trust.rs", TLS]);
     assert_eq!(with("visit::"), ["flow/doctor/port.rs"]);
     let visit = std::fs::read_to_string(source.join(VISIT)).unwrap();
     let public = visit.lines().filter(|line| line.trim_start().starts_with("pub"));

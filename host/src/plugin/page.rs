@@ -60,23 +60,29 @@ fn fields(manifest: &Manifest) -> String {
 }
 
 fn field(field: &FieldSpec) -> String {
-    let kind = match (field.secret, field.required) {
-        (true, true) => "secret",
-        (true, false) => "secret, optional",
-        (false, true) => "setting",
-        (false, false) => "setting, optional",
+    let kind = if field.secret { "secret" } else { "setting" };
+    let need = match (&field.unless, field.required) {
+        (Some(other), _) => format!(", needed unless there is `{other}`"),
+        (None, true) => String::new(),
+        (None, false) => ", optional".to_owned(),
     };
     let help = one_line(&field.help);
     let end = if help.ends_with('.') { "" } else { "." };
-    let mut text = format!("`{}` ({kind}): {help}{end}", field.name);
+    let mut text = format!("`{}` ({kind}{need}): {help}{end}", field.name);
     if let Some(default) = &field.default {
         let _ = write!(text, " Default: `{default}`.");
     }
     if !field.one_of.is_empty() {
         let _ = write!(text, " One of {}.", names(&field.one_of));
     }
-    if let Some((other, pointer)) = &field.from {
-        let _ = write!(text, " Taken out of `{other}` (`{pointer}`) unless given.");
+    match &field.from {
+        Some((other, pointer)) if pointer.is_empty() => {
+            let _ = write!(text, " Follows from `{other}` unless given.");
+        }
+        Some((other, pointer)) => {
+            let _ = write!(text, " Taken out of `{other}` (`{pointer}`) unless given.");
+        }
+        None => {}
     }
     for (tool, known) in [("the environment", &field.env), ("certbot", &field.certbot), ("lego", &field.lego)] {
         if !known.is_empty() {
@@ -86,9 +92,15 @@ fn field(field: &FieldSpec) -> String {
     one_line(&text)
 }
 
-/// Fields that must be given and stand in no other one.
+/// Fields that must be given and stand in no other one; of those that may stand in each other's place the ones that
+/// nobody is warned of.
 fn needed(manifest: &Manifest) -> impl Iterator<Item = &FieldSpec> {
-    manifest.fields.iter().filter(|field| field.required && field.default.is_none() && field.from.is_none())
+    let must = |field: &FieldSpec| field.required && field.default.is_none() && field.from.is_none();
+    let stands_in = move |name: &String| {
+        let other = manifest.fields.iter().find(|field| field.name == *name);
+        other.is_some_and(|other| must(other) && other.warning.is_none())
+    };
+    manifest.fields.iter().filter(move |field| must(field) && !field.unless.as_ref().is_some_and(stands_in))
 }
 
 fn example(manifest: &Manifest) -> String {
