@@ -143,6 +143,8 @@ pub fn ovh_oauth2() -> Adapter {
     Adapter {
         settings: |_| vec![("region", "eu".to_owned()), ("client_id", api::OVH_CLIENT_ID.to_owned())],
         secrets: |secret| vec![("client_secret", secret.to_owned())],
+        // The token of the first call does for the second.
+        costs: costs((2, 2), (2, 2)),
         back: Back::Mock {
             rules: |store, secret| Box::new(api::ovh(store, secret)),
             origin: Some("api,login"),
