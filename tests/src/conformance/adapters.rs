@@ -144,7 +144,7 @@ pub fn ovh_oauth2() -> Adapter {
         settings: |_| vec![("region", "eu".to_owned()), ("client_id", api::OVH_CLIENT_ID.to_owned())],
         secrets: |secret| vec![("client_secret", secret.to_owned())],
         // The token of the first call does for the second.
-        costs: costs((2, 2), (2, 2)),
+        costs: costs((2, 2), (3, 1)),
         back: Back::Mock {
             rules: |store, secret| Box::new(api::ovh(store, secret)),
             origin: Some("api,login"),
