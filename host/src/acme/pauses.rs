@@ -16,7 +16,9 @@ pub(super) struct Pauses {
 impl Pauses {
     /// Notes that `url` is not to be asked for `period` from now.
     pub(super) fn note(&self, url: &str, period: Duration) {
-        let until = Instant::now() + period;
+        let now = Instant::now();
+        // Beyond all clocks is beyond all deadlines.
+        let until = now.checked_add(period).unwrap_or_else(|| now + FOR_EVER);
         let mut all = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, until| *until > Instant::now());
         let known = all.entry(url.to_owned()).or_insert(until);
@@ -36,6 +38,8 @@ impl Pauses {
         all.get(url).copied().filter(|until| *until > Instant::now())
     }
 }
+
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 #[cfg(test)]
 mod tests {

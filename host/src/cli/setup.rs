@@ -69,6 +69,7 @@ impl Opened {
             providers: self.providers.as_ref(),
             observe,
             cancel: self.cancel.clone(),
+            has_others: false,
         }
     }
 }

@@ -91,9 +91,10 @@ fn updated(run: &RenewRun<'_>, wanted: &Wanted, changes: Vec<Change>) -> Applied
 async fn issue_all(run: &RenewRun<'_>, wanted: &[&Wanted], report: &mut ApplyReport) {
     sweep(run).await;
     let (clients, round) = (Clients::default(), HookRound::new(run.state));
+    let has_others = wanted.len() > 1;
     let one = |wanted: &&Wanted| {
         let why = why(run, wanted);
-        let attempt = Attempt { run, clients: &clients, round: &round, name: wanted.name.clone(), why };
+        let attempt = Attempt { run, clients: &clients, round: &round, name: wanted.name.clone(), why, has_others };
         let wanted = (*wanted).clone();
         async move {
             let outcome = attempt.make_as(&wanted, |standing| is_missing(standing, &wanted)).await;

@@ -34,6 +34,8 @@ pub(super) struct Attempt<'a> {
     pub(super) round: &'a HookRound<'a>,
     pub(super) name: String,
     pub(super) why: Why,
+    /// Whether others are made beside it.
+    pub(super) has_others: bool,
 }
 
 impl Attempt<'_> {
@@ -162,6 +164,7 @@ impl Attempt<'_> {
             providers: providers.as_ref(),
             observe: &observe,
             cancel: self.run.cancel.clone(),
+            has_others: self.has_others,
         };
         let client = tokio::select! {
             client = self.clients.connect(&request.server, ca_bundle.as_deref()) => client?,

@@ -38,11 +38,15 @@ pub(super) async fn keep(
         return Ok(Issued { live: session.state.live(&name), leaf });
     };
     let (state, renewal) = (session.state.clone(), renewal.clone());
-    // The disk is waited for a dozen times: certificates that are got beside this one go on meanwhile.
     let storing = move || store(&state, &name, &renewal, &chain_pem, &material);
-    let live = match tokio::task::spawn_blocking(storing).await {
-        Ok(stored) => stored?,
-        Err(died) => std::panic::resume_unwind(died.into_panic()),
+    let live = if session.has_others {
+        // The disk is waited for a dozen times: certificates that are got beside this one go on meanwhile.
+        match tokio::task::spawn_blocking(storing).await {
+            Ok(stored) => stored?,
+            Err(died) => std::panic::resume_unwind(died.into_panic()),
+        }
+    } else {
+        storing()?
     };
     let not_after = leaf.not_after.format(&Rfc3339).unwrap_or_default();
     session.tell(Event::Stored { path: live.clone(), not_after });

@@ -188,8 +188,9 @@ impl Sorting {
 async fn renew_due(run: &RenewRun<'_>, clients: &Clients, due: Vec<(Box<Standing>, Why)>, report: &mut RenewReport) {
     sweep(run).await;
     let round = HookRound::new(run.state);
+    let has_others = due.len() > 1;
     let one = |(standing, why): (Box<Standing>, Why)| {
-        let one = Attempt { run, clients, round: &round, name: standing.name.clone(), why };
+        let one = Attempt { run, clients, round: &round, name: standing.name.clone(), why, has_others };
         let names = standing.renewal.as_ref().map(names_of).unwrap_or_default();
         async move { (one.name.clone(), names, one.renew().await) }
     };

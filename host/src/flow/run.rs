@@ -100,6 +100,7 @@ pub async fn sweep(run: &RenewRun<'_>) {
         providers: providers.as_ref(),
         observe: &observe,
         cancel: run.cancel.clone(),
+        has_others: false,
     };
     if let Err(error) = remove_leftovers(&session).await {
         tell(chain(&error));

@@ -27,6 +27,8 @@ pub struct Session<'a> {
     pub observe: &'a (dyn Fn(Event) + Send + Sync),
     /// Whether to stop.
     pub cancel: Cancel,
+    /// Whether other certificates are worked on in the same thread, which none is to hold up.
+    pub has_others: bool,
 }
 
 impl fmt::Debug for Session<'_> {

@@ -66,6 +66,7 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
         providers: &providers,
         observe: &observe,
         cancel: on_signals(printer)?,
+        has_others: false,
     };
     perform(&session, &args, call, printer).await
 }
