@@ -22,7 +22,7 @@ use serde_json::Value;
 pub use captured::Captured;
 pub use figures::{alone, figure, keep, measured};
 pub use peer::{Answer, Peer};
-pub use phase::{Phase, given};
+pub use phase::{Phase, call, given};
 pub use wat_guest::{component, core_guest, with_empty_instances};
 
 use crate::plugins::repository;
