@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod ca;
 mod captured;
+pub mod counter_runs;
 mod figures;
 mod peer;
 mod phase;

@@ -108,6 +108,8 @@ async fn drips_end_at_the_request_time() {
         std::thread::sleep(Duration::from_millis(300));
         stream.write_all(b"[] }")
     }));
+    let hastier = ask().limits(|limits| limits.request_time = Duration::from_millis(50));
+    assert!(unanswered(&hastier.against(&patient.url).given().await[0]).contains("no whole reply"));
     assert!(answered("body in two pieces", &patient, hasty()).await.iter().all(|given| given["status"] == 200));
 }
 
