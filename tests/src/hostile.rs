@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod ca;
 mod captured;
+pub mod counter_runs;
 mod figures;
 mod peer;
 mod phase;
@@ -22,7 +23,7 @@ use serde_json::Value;
 pub use captured::Captured;
 pub use figures::{alone, figure, keep, measured};
 pub use peer::{Answer, Peer};
-pub use phase::{Phase, given};
+pub use phase::{Phase, call, given};
 pub use wat_guest::{component, core_guest, with_empty_instances};
 
 use crate::plugins::repository;

@@ -275,6 +275,9 @@ async fn dns_updates_count_as_requests_and_hold_each_value_once() {
     assert!(error.contains("more than 68 requests in one call"), "{error}");
     assert!(peer.requests().len() <= 68, "{}", peer.requests().len());
     let before = peer.requests().len();
+    attack("update-forever", "100").limits(|limits| limits.requests = 1000).present().await.unwrap();
+    assert!(peer.requests().len() > before + 68, "{} after {before}", peer.requests().len());
+    let before = peer.requests().len();
     let error = attack("update-repeated", "1000").present().await.unwrap_err().to_string();
     assert!(error.contains("given twice"), "{error}");
     assert_eq!(peer.requests().len(), before);

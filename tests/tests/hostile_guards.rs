@@ -74,6 +74,24 @@ async fn cloudflare_refuses(phase: Phase, step: Value, rule: &str) {
     assert!(!captured.text().contains(lab.cloudflare_token()));
 }
 
+/// Cloudflare under its own manifest without the guards of its writes.
+fn unguarded(lab: &Lab) -> Attack {
+    let attack = cloudflare(lab)
+        .replacing("effect = [{ op = \"add\", type = \"{body:/type}\", name = \"{body:/name}\", value = \"{body:/content}\" }]", "reads = true")
+        .replacing("also = { \"/ttl\" = \"ttl\" }", "also = { \"/ttl\" = \"number\", \"/type\" = \"text\", \"/name\" = \"text\", \"/content\" = \"text\" }")
+        .replacing("effect = [{ op = \"delete\", id = \"{path:record}\" }]", "reads = true")
+        .replacing("/dns_records\"\nzone = \"{path:zone}\"\nbody", "/dns_records\"\nbody")
+        .replacing("zone = \"{path:zone}\"\nreads", "reads");
+    attack.replacing("rows = { each = \"/result\", id = \"{/id}\", type = \"{/type}\", name = \"{/name}\", value = \"{/content}\" }\n", "")
+}
+
+/// The same step without those guards is sent: it was they that held it back.
+async fn cloudflare_is_sent_unguarded(phase: Phase, step: Value) {
+    let lab = lab().await;
+    let given = given(unguarded(&lab), vec![step.clone()], phase).await;
+    assert_eq!(writes(&lab.cloudflare), 1, "{phase:?} {step}: {given:?}");
+}
+
 #[tokio::test]
 async fn cloudflare_the_orders_value_is_created_in_present_and_deleted_in_cleanup() {
     let lab = lab().await;
@@ -105,7 +123,8 @@ async fn cloudflare_another_type_name_value_or_zone_is_not_created() {
         ),
         (create_in("example.org", &json!({"type": "TXT", "name": NAME, "content": VALUE}).to_string()), "not shown"),
     ] {
-        cloudflare_refuses(Phase::Present, step, rule).await;
+        cloudflare_refuses(Phase::Present, step.clone(), rule).await;
+        cloudflare_is_sent_unguarded(Phase::Present, step).await;
     }
 }
 
@@ -137,12 +156,17 @@ async fn cloudflare_nothing_is_smuggled_in_beside_what_is_checked() {
 async fn cloudflare_only_the_orders_own_record_is_deleted() {
     let lab = lab().await;
     let delete = |id: &str| json!({"send": {"endpoint": "delete", "path": [["zone", ZONE], ["record", id]]}});
-    cloudflare_refuses(Phase::Cleanup, delete(&id_of(&lab, "foreign")), "not one of this call").await;
-    cloudflare_refuses(Phase::Cleanup, delete(&id_of(&lab, "another's")), "not one of this call").await;
-    cloudflare_refuses(Phase::Cleanup, delete("0000000000000000000000000000ffff"), "not seen").await;
-    cloudflare_refuses(Phase::Present, delete(&id_of(&lab, "foreign")), "may not").await;
-    // The address was not shown, as the read is of TXT records alone.
-    cloudflare_refuses(Phase::Cleanup, delete(&id_of(&lab, "192.0.2.1")), "not seen").await;
+    for (phase, id, rule) in [
+        (Phase::Cleanup, id_of(&lab, "foreign"), "not one of this call"),
+        (Phase::Cleanup, id_of(&lab, "another's"), "not one of this call"),
+        (Phase::Cleanup, "0000000000000000000000000000ffff".to_owned(), "not seen"),
+        (Phase::Present, id_of(&lab, "foreign"), "may not"),
+        // The address was not shown, as the read is of TXT records alone.
+        (Phase::Cleanup, id_of(&lab, "192.0.2.1"), "not seen"),
+    ] {
+        cloudflare_refuses(phase, delete(&id), rule).await;
+        cloudflare_is_sent_unguarded(phase, delete(&id)).await;
+    }
 }
 
 #[tokio::test]
@@ -153,19 +177,12 @@ async fn cloudflare_writes_in_no_phase_but_the_one_for_it() {
         let given = given(cloudflare(&lab), [read(), vec![step]].concat(), phase).await;
         assert!(Attack::rule(&given).contains("not"), "{given:?}");
         assert_eq!((writes(&lab.cloudflare), records(&lab)), (0, before), "{phase:?}");
+        cloudflare_is_sent_unguarded(phase, create("TXT", NAME, VALUE)).await;
     }
 }
 
 #[tokio::test]
 async fn cloudflare_with_the_guard_off_foreign_names_and_values_are_changed() {
-    let unguarded = |lab: &Lab| {
-        let attack = cloudflare(lab)
-            .replacing("effect = [{ op = \"add\", type = \"{body:/type}\", name = \"{body:/name}\", value = \"{body:/content}\" }]", "reads = true")
-            .replacing("also = { \"/ttl\" = \"ttl\" }", "also = { \"/ttl\" = \"number\", \"/type\" = \"text\", \"/name\" = \"text\", \"/content\" = \"text\" }")
-            .replacing("effect = [{ op = \"delete\", id = \"{path:record}\" }]", "reads = true")
-            .replacing("/dns_records\"\nzone = \"{path:zone}\"\nbody", "/dns_records\"\nbody");
-        attack.replacing("rows = { each = \"/result\", id = \"{/id}\", type = \"{/type}\", name = \"{/name}\", value = \"{/content}\" }\n", "")
-    };
     for step in [
         create("TXT", "example.test", VALUE),
         create("TXT", "_acme-challenge.www.example.test", VALUE),
@@ -179,8 +196,7 @@ async fn cloudflare_with_the_guard_off_foreign_names_and_values_are_changed() {
     let lab = lab().await;
     let delete = json!({"send": {"endpoint": "delete", "path": [["zone", ZONE], ["record", id_of(&lab, "foreign")]]}});
     let before = records(&lab).len();
-    let given =
-        given(unguarded(&lab).replacing("zone = \"{path:zone}\"\nreads", "reads"), vec![delete], Phase::Present).await;
+    let given = given(unguarded(&lab), vec![delete], Phase::Present).await;
     assert_eq!((given[0]["status"].as_u64(), records(&lab).len()), (Some(200), before - 1), "{given:?}");
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use acmite::plugin::provider::{CallFault, Published};
 use acmite::plugin::told::Told;
-use acmite_tests::hostile::{Attack, Captured, Peer, SECRET, TOKEN};
+use acmite_tests::hostile::{Attack, Captured, Peer, SECRET, TOKEN, present};
 use serde_json::json;
 
 /// Moves the cursor, retitles the window, turns text around, hides it, breaks the line.
@@ -66,6 +66,10 @@ async fn a_refused_request_is_logged_clean_and_short() {
         let error = attack.present().await.unwrap_err();
         let (logged, said) = (captured.text().len(), error.to_string().len());
         assert!(logged < 8192 && said < 8192, "{logged} bytes logged, {said} said");
+        let captured = Captured::start();
+        let error = attack.limits(|limits| limits.line_chars = 4 << 20).present().await.unwrap_err();
+        let (logged, said) = (captured.text().len(), error.to_string().len());
+        assert!(logged > 3 << 20 || said > 3 << 20, "{logged} bytes logged, {said} said");
     }
 }
 
@@ -85,8 +89,10 @@ async fn a_log_flood_ends_at_its_number_of_lines() {
 #[tokio::test]
 async fn a_giant_line_is_cut_and_costs_no_time() {
     for attack in both(&Attack::new("log-giant").arg("6")) {
+        // Building and compiling the guest is not what is timed.
+        let provider = attack.provider().unwrap();
         let (captured, started) = (Captured::start(), Instant::now());
-        attack.present().await.unwrap();
+        present(&provider).await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
         assert!(captured.text().lines().all(|line| line.len() < 2048));
     }
@@ -114,6 +120,8 @@ async fn giant_errors_are_cut() {
         let error = attack.present().await.unwrap_err();
         assert!(error.to_string().len() < 8192, "{} bytes", error.to_string().len());
     }
+    let uncut = Attack::new("error-giant").arg("1").limits(|limits| limits.line_chars = 2 << 20);
+    assert!(uncut.present().await.unwrap_err().to_string().len() > 1 << 20);
     let error = Attack::new("error-giant").arg("6").present().await.unwrap_err();
     assert!(error.to_string().len() < 8192 && error.to_string().contains("hostile"));
 }
@@ -125,8 +133,10 @@ async fn a_giant_state_is_refused_by_its_size() {
         assert!(matches!(error.fault, CallFault::StateTooLarge { bytes: 4097, limit: 4096 }), "{error}");
         attack.limits(|limits| limits.state_bytes = 5000).present().await.unwrap();
     }
-    let error = Attack::new("state-giant").arg("20000000").present().await.unwrap_err();
+    let giant = Attack::new("state-giant").arg("20000000").limits(|limits| limits.state_bytes = 1 << 30);
+    let error = giant.present().await.unwrap_err();
     assert!(error.to_string().contains("hostile"), "{error}");
+    giant.limits(|limits| limits.hostcall_fuel = 1 << 30).present().await.unwrap();
 }
 
 #[tokio::test]

@@ -54,6 +54,8 @@ async fn a_path_variable_is_one_plain_segment() {
         }
     }
     refused(json!({"send": {"endpoint": "records", "path": []}})).await;
+    let plain = json!({"send": {"endpoint": "records", "path": [["zone", "z1"]]}});
+    assert!(sent(Attack::script(&zones_then(&plain))).await.starts_with("GET /v1/zones/z1/records HTTP/1.1\r\n"));
 }
 
 #[tokio::test]
@@ -117,6 +119,9 @@ async fn the_hosts_own_headers_and_the_secrets_place_are_not_the_guests() {
     let step = json!({"send": {"endpoint": "create", "path": [["zone", "z1"]], "headers": [["authorization", "Bearer mine"]]}});
     let given = Attack::script(&zones_then(&step)).against(&api().url).given().await;
     assert!(Attack::rule(&given).contains("authorization"), "{given:?}");
+    // Where the manifest lists it and puts no secret there, it is the guest's.
+    let free = json!([{"send": {"endpoint": "zones", "headers": [["authorization", "Bearer mine"]]}}]);
+    assert!(sent(Attack::script(&free).wild()).await.contains("\r\nauthorization: Bearer mine\r\n"));
     for header in [
         "host",
         "Content-Length",
@@ -145,6 +150,10 @@ async fn the_query_is_what_is_listed_once_and_encoded() {
             assert!(rule.contains(expected), "{query}: {rule}");
         }
     }
+    let other = json!([{"send": {"endpoint": "zones", "query": [["other", "a"]]}}]);
+    assert!(Attack::rule(&Attack::script(&other).against(&api().url).given().await).contains("not listed"));
+    let listed = Attack::script(&other).replacing("query = [\"name\"]", "query = [\"other\"]");
+    assert!(sent(listed).await.starts_with("GET /v1/zones?other=a HTTP/1.1\r\n"));
     let step = json!({"send": {"endpoint": "zones", "query": [["name", "a&_method=DELETE#x\r\n\u{0} ?"]]}});
     let request = sent(Attack::script(&json!([step]))).await;
     assert!(
@@ -194,4 +203,7 @@ async fn one_refused_request_holds_its_whole_batch_back() {
         assert!(given[0][1]["refused"].is_string() && given[0][0]["unsent"].is_string(), "{given:?}");
     }
     peer.assert_untouched();
+    let honest = json!([{"send-all": [{"endpoint": "zones"}, {"endpoint": "zones"}]}]);
+    Attack::script(&honest).against(&peer.url).given().await;
+    assert_eq!(peer.requests().len(), 2);
 }

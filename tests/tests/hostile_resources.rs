@@ -8,13 +8,15 @@ use acmite::plugin::engine::new_engine;
 use acmite::plugin::loader::Loader;
 use acmite::plugin::provider::{CallError, CallFault};
 use acmite_tests::hostile::{
-    Attack, Captured, Peer, alone, component, core_guest, figure, guest, guest_component, keep, load, manifest,
-    measured, ours, present, with_empty_instances, zone,
+    Attack, Captured, Peer, Phase, alone, call, component, core_guest, figure, guest, guest_component, keep, load,
+    manifest, measured, ours, present, with_empty_instances, zone,
 };
 use acmite_tests::plugins::repository;
 use serde_json::json;
 
 const DEADLINE: Duration = Duration::from_millis(1500);
+/// Turns that take much longer than 50 ms and much less than 120 s.
+const LONG_SPIN: &str = "1000000000";
 const GRACE: Duration = Duration::from_secs(1);
 /// The guest may have 64 MiB; the rest is the host's: what passes between them, twice at times.
 const HOST_MEMORY_MIB: u64 = 160;
@@ -44,6 +46,18 @@ async fn succeeds(attack: Attack) {
     result.unwrap_or_else(|error| panic!("{error}"));
 }
 
+/// The attack, too long for a short call in this phase, comes to its end in a long one.
+async fn only_time_stops(attack: Attack, phase: Phase) {
+    let run = async |call_time| {
+        let provider = attack.clone().limits(|limits| limits.call_time = call_time).provider().unwrap();
+        alone(call(&provider, phase)).await.0
+    };
+    let (short, long) = (Duration::from_millis(50), Duration::from_secs(120));
+    let error = run(short).await.unwrap_err();
+    assert!(matches!(error.fault, CallFault::OutOfTime { limit } if limit == short), "{error}");
+    run(long).await.unwrap_or_else(|error| panic!("{phase:?}: {error}"));
+}
+
 fn out_of_time(fault: &CallFault) -> bool {
     matches!(fault, CallFault::OutOfTime { limit } if *limit == DEADLINE)
 }
@@ -55,7 +69,7 @@ fn told(rule: &str) -> impl Fn(&CallFault) -> bool + '_ {
 #[tokio::test]
 async fn a_loop_in_present_is_ended_at_the_deadline() {
     ends("spin", Attack::new("spin").arg("1000000000000000"), out_of_time).await;
-    succeeds(Attack::new("spin").arg("1000000")).await;
+    only_time_stops(Attack::new("spin").arg(LONG_SPIN), Phase::Present).await;
 }
 
 #[tokio::test]
@@ -69,12 +83,15 @@ async fn a_loop_in_cleanup_and_check_is_ended_at_the_deadline() {
     assert!(out_of_time(&check.unwrap_err().fault) && time < DEADLINE + GRACE);
     let (settled, time, _) = measured("spin in settled", provider.settled(&zone(), &[ours()], &published)).await;
     assert!(out_of_time(&settled.unwrap_err().fault) && time < DEADLINE + GRACE);
+    for phase in [Phase::Cleanup, Phase::Check, Phase::Settled] {
+        only_time_stops(Attack::new("spin").arg(LONG_SPIN), phase).await;
+    }
 }
 
 #[tokio::test]
 async fn filling_memory_near_the_cap_again_and_again_is_ended_at_the_deadline() {
     ends("fill", Attack::new("fill").arg("1000000000"), out_of_time).await;
-    succeeds(Attack::new("fill").arg("2")).await;
+    only_time_stops(Attack::new("fill").arg("100"), Phase::Present).await;
 }
 
 #[tokio::test]
@@ -95,6 +112,7 @@ async fn deep_recursion_is_a_trap_and_a_short_message() {
         matches!(&error.fault, CallFault::Trapped { code, .. } if code.contains("call stack exhausted")),
         "{error}"
     );
+    runs_without("recursion.wat", "(call $deeper (local.get 0))", "(local.get 0)").await;
 }
 
 #[tokio::test]
@@ -120,6 +138,9 @@ async fn a_trap_after_a_create_leaves_the_journal_enough_to_clean_up_by() {
     let error = attack.present().await.unwrap_err();
     assert!(matches!(error.fault, CallFault::Trapped { .. }), "{error}");
     assert_eq!(peer.of_method("POST").len(), 1);
+    // The same steps without the crash.
+    attack.setting("attack", "script").present().await.unwrap();
+    assert_eq!(peer.of_method("POST").len(), 2);
     // A cleanup that crashes too is told, and one without state runs.
     let error = Attack::new("trap").cleanup(&Default::default()).await.unwrap_err();
     assert!(matches!(error.fault, CallFault::Trapped { .. }), "{error}");
@@ -134,23 +155,34 @@ async fn host_calls_without_end_stop_at_the_deadline() {
     })
     .await;
     ends("hold-secrets", Attack::new("hold-secrets").arg("1000000"), told("\"limit\"")).await;
-    succeeds(Attack::new("write-forever").arg("1000")).await;
-    succeeds(Attack::new("digest-forever").arg("2")).await;
-    succeeds(Attack::new("hold-secrets").arg("1")).await;
+    only_time_stops(Attack::new("write-forever").arg("1000000"), Phase::Present).await;
+    only_time_stops(Attack::new("digest-forever").arg("200"), Phase::Present).await;
+    // Secrets of 64 KiB up to 1 MiB, and one more.
+    succeeds(Attack::new("hold-secrets").arg("15")).await;
+    let error = Attack::new("hold-secrets").arg("17").present().await.unwrap_err();
+    assert!(told("\"limit\"")(&error.fault), "{error}");
 }
 
-fn wat(file: &str) -> Vec<u8> {
-    let text = std::fs::read_to_string(repository().join("tests/guests/wat").join(file)).unwrap();
-    core_guest(&text, &manifest("plugin.toml"))
+fn wat(file: &str) -> String {
+    std::fs::read_to_string(repository().join("tests/guests/wat").join(file)).unwrap()
 }
 
 /// Runs a core module's guest with a short deadline.
 async fn run(file: &str, attack: Attack) -> Result<(), CallError> {
-    let loaded = load(&wat(file)).unwrap();
+    let loaded = load(&core_guest(&wat(file), &manifest("plugin.toml"))).unwrap();
     let provider = attack.limits(|limits| limits.call_time = DEADLINE).provider_of(loaded).unwrap();
     let (result, time, peak) = measured(file, present(&provider)).await;
     assert!(time < DEADLINE + GRACE && peak < HOST_MEMORY_MIB, "{file}: {time:?}, {peak} MiB");
     result.map(|_| ())
+}
+
+/// The module runs with that one instruction replaced.
+async fn runs_without(file: &str, instruction: &str, harmless: &str) {
+    let text = wat(file);
+    assert!(text.contains(instruction), "{file} lacks {instruction}");
+    let guest = core_guest(&text.replace(instruction, harmless), &manifest("plugin.toml"));
+    let provider = Attack::new("").provider_of(load(&guest).unwrap()).unwrap();
+    present(&provider).await.unwrap_or_else(|error| panic!("{file}: {error}"));
 }
 
 #[tokio::test]
@@ -159,6 +191,8 @@ async fn a_start_function_that_loops_or_traps_is_ended() {
     assert!(out_of_time(&error.fault), "{error}");
     let error = run("start_trap.wat", Attack::new("")).await.unwrap_err();
     assert!(matches!(error.fault, CallFault::Trapped { .. }), "{error}");
+    runs_without("start_loop.wat", "(br $again)", "").await;
+    runs_without("start_trap.wat", "unreachable", "").await;
 }
 
 #[tokio::test]
@@ -173,15 +207,21 @@ async fn memories_and_tables_end_at_their_budget_however_they_are_cut() {
         let error = run(file, Attack::new("")).await.unwrap_err();
         assert!(matches!(&error.fault, CallFault::OverLimit { limit: hit } if hit == limit), "{file}: {error}");
     }
-    let error = run("many_memories.wat", Attack::new("")).await.unwrap_err();
-    assert!(error.to_string().contains("memory count too high"), "{error}");
-    let wide = Attack::new("").limits(|limits| {
-        (limits.memory_bytes, limits.memories, limits.table_elements) = (1 << 30, 100, 100_000_000);
-    });
-    for file in
-        ["memory_at_once.wat", "shared_budget.wat", "table_at_once.wat", "table_growth.wat", "many_memories.wat"]
-    {
-        run(file, wide.clone()).await.unwrap_or_else(|error| panic!("{file}: {error}"));
+    for (file, limit) in [("many_memories.wat", "memory count too high"), ("many_tables.wat", "table count too high")] {
+        let error = run(file, Attack::new("")).await.unwrap_err();
+        assert!(error.to_string().contains(limit), "{error}");
+    }
+    let memory = Attack::new("").limits(|limits| limits.memory_bytes = 1 << 30);
+    let elements = Attack::new("").limits(|limits| limits.table_elements = 100_000_000);
+    for (file, attack) in [
+        ("memory_at_once.wat", &memory),
+        ("shared_budget.wat", &memory),
+        ("table_at_once.wat", &elements),
+        ("table_growth.wat", &elements),
+        ("many_memories.wat", &Attack::new("").limits(|limits| limits.memories = 100)),
+        ("many_tables.wat", &Attack::new("").limits(|limits| limits.tables = 100)),
+    ] {
+        run(file, attack.clone()).await.unwrap_or_else(|error| panic!("{file}: {error}"));
     }
 }
 
@@ -219,6 +259,8 @@ async fn the_peer_sees_no_request_beyond_the_number() {
         assert_eq!(peer.requests().len(), 68);
         attack("send-forever", "100").limits(|limits| limits.requests = 1000).present().await.unwrap();
         assert_eq!(peer.requests().len(), 168);
+        attack("send-many-at-once", "69").limits(|limits| limits.requests = 1000).present().await.unwrap();
+        assert_eq!(peer.requests().len(), 237);
     }
 }
 
@@ -227,9 +269,10 @@ async fn a_batch_larger_than_one_host_call_may_carry_is_a_trap() {
     let trapped = |fault: &CallFault| matches!(fault, CallFault::Trapped { .. });
     ends("send-giant-batch", Attack::new("send-giant-batch").arg("12"), trapped).await;
     let peer = Peer::fixed("200 OK", "{}");
-    let wide = Attack::new("send-giant-batch").arg("12").against(&peer.url);
-    let error = wide.limits(|limits| limits.hostcall_fuel = 1 << 30).present().await;
-    assert!(!matches!(error, Err(CallError { fault: CallFault::Trapped { .. }, .. })), "{error:?}");
+    let wide = Attack::new("send-giant-batch").arg("12").wild().against(&peer.url);
+    let result = wide.limits(|limits| limits.hostcall_fuel = 1 << 30).present().await;
+    result.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(peer.requests().len(), 12);
 }
 
 fn compile_bomb(functions: usize) -> Vec<u8> {

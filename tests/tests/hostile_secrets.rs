@@ -249,6 +249,10 @@ async fn an_api_that_echoes_the_credential_tells_the_guest_nothing() {
         captured.assert_no_canary(&Value::from(given.clone()).to_string());
         assert!(given[0].to_string().contains("[api_token]"), "{name}: {given:?}");
     }
+    // One too short to be searched for does reach the guest.
+    let peer = echo(|token| token.into());
+    let unsearched = Attack::script(&json!([{"send": {"endpoint": "zones"}}])).secret("api_token", "short");
+    assert_eq!(unsearched.against(&peer.url).given().await[0]["body"], "short");
 }
 
 /// RFC 1952 around one block of fixed codes (RFC 1951 section 3.2.6), as a server may answer uncalled for.

@@ -114,11 +114,11 @@ pub(crate) fn send_many_at_once(call: &Call) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// Sends one batch of which each request has a query of 1 MiB.
+/// Sends one batch of `arg` requests, each with a header of 1 MiB: no address may be so long.
 pub(crate) fn send_giant_batch(call: &Call) -> Result<Vec<u8>, Error> {
     let giant = "x".repeat(1 << 20);
-    let query = vec![acmite_sdk::Pair { name: "name".into(), value: giant }];
-    let batch: Vec<_> = (0..call.number()).map(|_| http::Request { query: query.clone(), ..zones() }).collect();
+    let headers = vec![acmite_sdk::Pair { name: "x-note".into(), value: giant }];
+    let batch: Vec<_> = (0..call.number()).map(|_| http::Request { headers: headers.clone(), ..zones() }).collect();
     match http::send_all(&batch).into_iter().find_map(Result::err) {
         Some(http::SendError::Refused(text) | http::SendError::Unanswered(text) | http::SendError::Unsent(text)) => {
             Err(told(&text))

@@ -15,7 +15,11 @@ pub enum Phase {
     Settled,
 }
 
-async fn call(provider: &Provider, phase: Phase) -> Result<(), CallError> {
+/// One call of this phase for the order in hand.
+///
+/// # Errors
+/// If the call fails.
+pub async fn call(provider: &Provider, phase: Phase) -> Result<(), CallError> {
     let (zone, records, published) = (zone(), [ours()], Published::default());
     match phase {
         Phase::Present => provider.present(&zone, &records, 60).await.map(|_| ()),
