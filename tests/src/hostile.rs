@@ -21,7 +21,7 @@ use acmite::plugin::wire::TxtRecord;
 use serde_json::Value;
 
 pub use captured::Captured;
-pub use figures::{alone, figure, keep, measured};
+pub use figures::{alone, figure, keep, measured, turn};
 pub use peer::{Answer, Peer};
 pub use phase::{Phase, call, given};
 pub use wat_guest::{component, core_guest, with_empty_instances};

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acmite_tests::hostile::{Attack, Captured, Peer, alone, measured};
+use acmite_tests::hostile::{Attack, Captured, Peer, alone, measured, turn};
 use serde_json::{Value, json};
 
 fn ask() -> Attack {
@@ -33,6 +33,7 @@ fn unanswered(given: &Value) -> &str {
 
 #[tokio::test]
 async fn compressed_replies_are_not_taken() {
+    let _turn = turn().await;
     for encoding in ["gzip", "br", "zstd", "deflate", "identity, gzip"] {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: 4\r\n\r\n\x1f\u{8}{{}}");
         let peer = Peer::bytes(head.into_bytes());
@@ -47,6 +48,7 @@ async fn compressed_replies_are_not_taken() {
 
 #[tokio::test]
 async fn a_reply_without_end_is_cut_at_its_limit() {
+    let _turn = turn().await;
     let endless = Peer::start(Arc::new(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
         loop {
@@ -67,6 +69,7 @@ async fn a_reply_without_end_is_cut_at_its_limit() {
 
 #[tokio::test]
 async fn many_large_replies_at_once_do_not_add_up() {
+    let _turn = turn().await;
     let reply = [b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n".to_vec(), vec![b' '; 1_000_000]].concat();
     let peer = Peer::bytes(reply);
     for attack in [Attack::new("send-many-at-once").arg("40"), Attack::new("send-many-at-once").arg("40").wild()] {
@@ -82,6 +85,7 @@ async fn many_large_replies_at_once_do_not_add_up() {
 
 #[tokio::test]
 async fn drips_end_at_the_request_time() {
+    let _turn = turn().await;
     let hasty = || ask().limits(|limits| limits.request_time = Duration::from_secs(1));
     let head = Peer::start(Arc::new(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
@@ -115,6 +119,7 @@ async fn drips_end_at_the_request_time() {
 
 #[tokio::test]
 async fn headers_without_end_are_cut() {
+    let _turn = turn().await;
     let endless = Peer::start(Arc::new(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
         for number in 0u64.. {
@@ -137,6 +142,7 @@ async fn headers_without_end_are_cut() {
 
 #[tokio::test]
 async fn informational_replies_without_end_stop_at_the_request_time() {
+    let _turn = turn().await;
     let peer = Peer::start(Arc::new(|_, stream| {
         loop {
             stream.write_all(&b"HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\n".repeat(100))?;
@@ -150,6 +156,7 @@ async fn informational_replies_without_end_stop_at_the_request_time() {
 
 #[tokio::test]
 async fn redirects_are_replies_and_are_not_followed() {
+    let _turn = turn().await;
     for status in [301, 302, 303, 307, 308] {
         let other = Peer::fixed("200 OK", "{}");
         for target in [
@@ -179,6 +186,7 @@ fn reply_with(inside: &str) -> Peer {
 
 #[tokio::test]
 async fn a_reply_that_swells_when_it_is_read_is_withheld_and_takes_bounded_memory() {
+    let _turn = turn().await;
     let many = "more than 250000 values";
     for (name, inside, told) in [
         ("empty lists", "[],".repeat(1_300_000) + "[]", Some(many)),
@@ -204,6 +212,7 @@ async fn a_reply_that_swells_when_it_is_read_is_withheld_and_takes_bounded_memor
 
 #[tokio::test]
 async fn protocol_nonsense_is_an_error_of_the_request() {
+    let _turn = turn().await;
     for bytes in [
         &b""[..],
         b"nonsense\r\n\r\n",

@@ -9,7 +9,7 @@ use acmite::plugin::loader::Loader;
 use acmite::plugin::provider::{CallError, CallFault};
 use acmite_tests::hostile::{
     Attack, Captured, Peer, Phase, alone, call, component, core_guest, figure, guest, guest_component, keep, load,
-    manifest, measured, ours, present, with_empty_instances, zone,
+    manifest, measured, ours, present, turn, with_empty_instances, zone,
 };
 use acmite_tests::plugins::repository;
 use serde_json::json;
@@ -68,12 +68,14 @@ fn told(rule: &str) -> impl Fn(&CallFault) -> bool + '_ {
 
 #[tokio::test]
 async fn a_loop_in_present_is_ended_at_the_deadline() {
+    let _turn = turn().await;
     ends("spin", Attack::new("spin").arg("1000000000000000"), out_of_time).await;
     only_time_stops(Attack::new("spin").arg(LONG_SPIN), Phase::Present).await;
 }
 
 #[tokio::test]
 async fn a_loop_in_cleanup_and_check_is_ended_at_the_deadline() {
+    let _turn = turn().await;
     let attack = Attack::new("spin").arg("1000000000000000").limits(|limits| limits.call_time = DEADLINE);
     let provider = attack.provider().unwrap();
     let published = Default::default();
@@ -90,12 +92,14 @@ async fn a_loop_in_cleanup_and_check_is_ended_at_the_deadline() {
 
 #[tokio::test]
 async fn filling_memory_near_the_cap_again_and_again_is_ended_at_the_deadline() {
+    let _turn = turn().await;
     ends("fill", Attack::new("fill").arg("1000000000"), out_of_time).await;
     only_time_stops(Attack::new("fill").arg("100"), Phase::Present).await;
 }
 
 #[tokio::test]
 async fn a_memory_bomb_ends_at_64_mib() {
+    let _turn = turn().await;
     let over = |fault: &CallFault| matches!(fault, CallFault::OverLimit { limit } if limit == "64 MiB of memory");
     ends("grow", Attack::new("grow").arg("80"), over).await;
     succeeds(Attack::new("grow").arg("80").limits(|limits| limits.memory_bytes = 128 << 20)).await;
@@ -103,6 +107,7 @@ async fn a_memory_bomb_ends_at_64_mib() {
 
 #[tokio::test]
 async fn deep_recursion_is_a_trap_and_a_short_message() {
+    let _turn = turn().await;
     let trapped =
         |fault: &CallFault| matches!(fault, CallFault::Trapped { code, .. } if code.contains("out of bounds"));
     ends("recurse", Attack::new("recurse").arg("10000000"), trapped).await;
@@ -117,6 +122,7 @@ async fn deep_recursion_is_a_trap_and_a_short_message() {
 
 #[tokio::test]
 async fn a_trap_or_panic_names_the_plugin_and_its_last_words() {
+    let _turn = turn().await;
     let trapped = |fault: &CallFault| matches!(fault, CallFault::Trapped { last_words: None, .. });
     ends("trap", Attack::new("trap"), trapped).await;
     let panicked = |fault: &CallFault| matches!(fault, CallFault::Trapped { last_words: Some(words), .. } if words.contains("on purpose"));
@@ -125,6 +131,7 @@ async fn a_trap_or_panic_names_the_plugin_and_its_last_words() {
 
 #[tokio::test]
 async fn a_trap_after_a_create_leaves_the_journal_enough_to_clean_up_by() {
+    let _turn = turn().await;
     let peer = Peer::answering(|request| {
         let zones = r#"{"zones":[{"id":"z1","name":"example.test"}]}"#.to_owned();
         ("200 OK".into(), if request.starts_with("GET /v1/zones ") { zones } else { "{}".into() })
@@ -149,6 +156,7 @@ async fn a_trap_after_a_create_leaves_the_journal_enough_to_clean_up_by() {
 
 #[tokio::test]
 async fn host_calls_without_end_stop_at_the_deadline() {
+    let _turn = turn().await;
     ends("write-forever", Attack::new("write-forever").arg("1000000000"), out_of_time).await;
     ends("digest-forever", Attack::new("digest-forever").arg("1000000"), |fault| {
         out_of_time(fault) || told("\"limit\"")(fault)
@@ -187,6 +195,7 @@ async fn runs_without(file: &str, instruction: &str, harmless: &str) {
 
 #[tokio::test]
 async fn a_start_function_that_loops_or_traps_is_ended() {
+    let _turn = turn().await;
     let error = run("start_loop.wat", Attack::new("")).await.unwrap_err();
     assert!(out_of_time(&error.fault), "{error}");
     let error = run("start_trap.wat", Attack::new("")).await.unwrap_err();
@@ -197,6 +206,7 @@ async fn a_start_function_that_loops_or_traps_is_ended() {
 
 #[tokio::test]
 async fn memories_and_tables_end_at_their_budget_however_they_are_cut() {
+    let _turn = turn().await;
     let over = [
         ("memory_at_once.wat", "64 MiB of memory"),
         ("shared_budget.wat", "64 MiB of memory"),
@@ -227,6 +237,7 @@ async fn memories_and_tables_end_at_their_budget_however_they_are_cut() {
 
 #[tokio::test]
 async fn a_thousand_instances_are_too_many() {
+    let _turn = turn().await;
     let refused = load(&with_empty_instances(guest_component(), 1000)).err().unwrap();
     assert!(refused.contains("hostile"), "{refused}");
     let crowded = load(&with_empty_instances(guest_component(), 900)).unwrap();
@@ -245,6 +256,7 @@ async fn a_thousand_instances_are_too_many() {
 
 #[tokio::test]
 async fn the_peer_sees_no_request_beyond_the_number() {
+    let _turn = turn().await;
     for wild in [false, true] {
         let peer = Peer::fixed("200 OK", "{}");
         let attack = |name: &str, count: &str| {
@@ -266,6 +278,7 @@ async fn the_peer_sees_no_request_beyond_the_number() {
 
 #[tokio::test]
 async fn a_batch_larger_than_one_host_call_may_carry_is_a_trap() {
+    let _turn = turn().await;
     let trapped = |fault: &CallFault| matches!(fault, CallFault::Trapped { .. });
     ends("send-giant-batch", Attack::new("send-giant-batch").arg("12"), trapped).await;
     let peer = Peer::fixed("200 OK", "{}");

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::plugins::repository;
 
@@ -15,6 +15,12 @@ pub async fn measured<T>(name: &str, attack: impl Future<Output = T>) -> (T, Dur
     let (result, time, peak) = alone(attack).await;
     keep(name, time, Some(peak));
     (result, time, peak)
+}
+
+/// Waits until no other test of this process runs that takes a turn: what one compiles is not another's memory.
+pub async fn turn() -> MutexGuard<'static, ()> {
+    static TURNS: Mutex<()> = Mutex::const_new(());
+    TURNS.lock().await
 }
 
 /// Runs one attack alone in this process; how long it took, and MiB beyond what was held before.
