@@ -11,7 +11,7 @@ use acmite_tests::conformance::values;
 use serde_json::{Value, json};
 
 /// Those that have a description.
-const ADAPTERS: [fn() -> Adapter; 2] = [adapters::digitalocean, adapters::powerdns];
+const ADAPTERS: [fn() -> Adapter; 3] = [adapters::digitalocean, adapters::hetzner, adapters::powerdns];
 
 #[test]
 fn all_can_be_read_and_still_lack_what_is_excepted() {

@@ -14,7 +14,8 @@ use crate::conformance::exchange::Exchange;
 use crate::openapi::{self, Description, Sent, violations};
 
 /// Files in the folder, by provider.
-pub const FILES: &[(&str, &str)] = &[("digitalocean", "digitalocean-dns.yaml"), ("powerdns", "powerdns.yaml")];
+pub const FILES: &[(&str, &str)] =
+    &[("digitalocean", "digitalocean-dns.yaml"), ("hetzner", "hetzner-dns.yaml"), ("powerdns", "powerdns.yaml")];
 
 /// An operation that a provider uses and its description lacks.
 #[derive(Debug)]
