@@ -3,15 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use crate::conformance::adapters::Adapter;
+use crate::conformance::corrections::{CORRECTIONS, Correction};
 use crate::conformance::exchange::Exchange;
-use crate::openapi::{Description, Sent, violations};
+use crate::openapi::{self, Description, Sent, violations};
 
 /// Files in the folder, by provider.
-pub const FILES: &[(&str, &str)] = &[("digitalocean", "digitalocean-dns.yaml"), ("powerdns", "powerdns.yaml")];
+pub const FILES: &[(&str, &str)] =
+    &[("digitalocean", "digitalocean-dns.yaml"), ("hetzner", "hetzner-dns.yaml"), ("powerdns", "powerdns.yaml")];
 
 /// An operation that a provider uses and its description lacks.
 #[derive(Debug)]
@@ -31,24 +35,6 @@ pub struct Undescribed {
 /// All there are.
 pub const UNDESCRIBED: &[Undescribed] = &[];
 
-/// Where a provider or its mock differs from the description, and the description is what is wrong.
-#[derive(Debug)]
-pub struct Deviation {
-    /// The provider's id.
-    pub plugin: &'static str,
-    /// What is found wrong, in part.
-    pub found: &'static str,
-    /// Why it is right all the same.
-    pub reason: &'static str,
-}
-
-/// All there are; each is found in `two_values_share_one_name`.
-pub const DEVIATIONS: &[Deviation] = &[Deviation {
-    plugin: "powerdns",
-    found: "\"ttl\" is a required property",
-    reason: "the description of `ttl` says that it must not be given with DELETE",
-}];
-
 /// The folder, if it is named.
 pub fn folder() -> Option<PathBuf> {
     std::env::var_os("ACMITE_SPECS").filter(|folder| !folder.is_empty()).map(PathBuf::from)
@@ -66,19 +52,35 @@ pub fn folder_or_say() -> Option<PathBuf> {
     folder
 }
 
-/// A provider's description; `None` if it has none or none are at hand.
+/// A provider's description, corrected where it is wrong; `None` if it has none or none are at hand.
 ///
 /// # Panics
 /// If it cannot be read.
 pub fn description(plugin: &str) -> Option<&'static Description> {
     static ALL: OnceLock<BTreeMap<&'static str, OnceLock<Description>>> = OnceLock::new();
-    let (folder, file) = (folder()?, FILES.iter().find(|(id, _)| *id == plugin)?.1);
+    folder()?;
     let all = ALL.get_or_init(|| FILES.iter().map(|(id, _)| (*id, OnceLock::new())).collect());
-    Some(all.get(plugin)?.get_or_init(|| read(&folder.join(file))))
+    Some(all.get(plugin)?.get_or_init(|| corrected(document(plugin).expect("one of the files"), plugin, None)))
 }
 
-fn read(path: &Path) -> Description {
-    Description::read(path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
+/// The same, but for one correction that is left out.
+///
+/// # Panics
+/// If it cannot be read.
+pub fn description_without(left_out: &Correction) -> Option<Description> {
+    Some(corrected(document(left_out.plugin)?, left_out.plugin, Some(left_out)))
+}
+
+fn document(plugin: &str) -> Option<Value> {
+    let path = folder()?.join(FILES.iter().find(|(id, _)| *id == plugin)?.1);
+    Some(openapi::read(&path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display())))
+}
+
+fn corrected(mut document: Value, plugin: &str, left_out: Option<&Correction>) -> Description {
+    for one in CORRECTIONS.iter().filter(|one| one.plugin == plugin && left_out != Some(one)) {
+        one.apply(&mut document);
+    }
+    Description::new(&document)
 }
 
 /// That everything the adapter has seen is as described.
@@ -94,14 +96,8 @@ pub fn hold(adapter: &Adapter) {
     assert!(found.is_empty(), "not as {} is described:\n{}", adapter.plugin, found.join("\n"));
 }
 
-/// What an exchange breaks of a description, but for what the description has wrong.
+/// What an exchange breaks of a description; nothing if the description lacks the operation and this is excepted.
 pub fn broken(plugin: &str, description: &Description, exchange: &Exchange) -> Vec<String> {
-    let is_excepted = |line: &String| DEVIATIONS.iter().any(|one| one.plugin == plugin && line.contains(one.found));
-    all_broken(plugin, description, exchange).into_iter().filter(|line| !is_excepted(line)).collect()
-}
-
-/// The same without those exceptions; operations that the description lacks are left out here, too.
-pub fn all_broken(plugin: &str, description: &Description, exchange: &Exchange) -> Vec<String> {
     let Exchange { method, path, query, headers, body, status, reply, .. } = exchange;
     let is_it = |one: &&Undescribed| one.plugin == plugin && one.method == method && path.ends_with(one.path_end);
     if UNDESCRIBED.iter().any(|one| is_it(&one)) {

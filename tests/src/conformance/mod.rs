@@ -6,6 +6,7 @@
 pub mod adapters;
 pub mod bench;
 pub mod check;
+pub mod corrections;
 pub mod counter;
 pub mod descriptions;
 pub mod exchange;

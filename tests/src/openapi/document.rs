@@ -27,16 +27,16 @@ pub(super) struct Operation {
     pub(super) variables: BTreeMap<String, String>,
 }
 
-impl Description {
-    /// Reads YAML.
-    ///
-    /// # Errors
-    /// If it cannot be read or is no YAML.
-    pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let text = std::fs::read_to_string(path)?;
-        Ok(Self::new(&serde_saphyr::from_str(&text)?))
-    }
+/// Reads YAML.
+///
+/// # Errors
+/// If it cannot be read or is no YAML.
+pub fn read(path: &Path) -> Result<Value, ReadError> {
+    let text = std::fs::read_to_string(path)?;
+    Ok(serde_saphyr::from_str(&text)?)
+}
 
+impl Description {
     /// Takes a parsed document.
     pub fn new(document: &Value) -> Self {
         let server = document.pointer("/servers/0/url").and_then(Value::as_str).unwrap_or_default();

@@ -5,4 +5,4 @@ mod document;
 mod schema;
 
 pub use check::{Sent, violations};
-pub use document::{Description, ReadError};
+pub use document::{Description, ReadError, read};

@@ -49,8 +49,17 @@ struct Action {
 
 impl Api {
     fn zones(&self, request: &Request) -> Reply {
-        let wire = |(id, zone): (usize, String)| json!({"id": id, "name": zone, "mode": "primary", "ttl": 3600});
-        page(request, "zones", 50, self.store.zones().into_iter().enumerate().map(wire).collect())
+        let zones = self.store.zones().into_iter().enumerate();
+        page(request, "zones", 50, zones.map(|(id, zone)| self.zone(id, &zone)).collect())
+    }
+
+    fn zone(&self, id: usize, zone: &str) -> Value {
+        let records = self.store.records(zone).map_or(0, |records| records.len());
+        let servers = [format!("ns1.{zone}.")];
+        json!({"id": id, "name": zone, "created": MADE, "mode": "primary", "ttl": 3600, "labels": {},
+            "protection": {"delete": false}, "status": "ok", "record_count": records, "registrar": "other",
+            "authoritative_nameservers": {"assigned": &servers, "delegated": &servers, "delegation_last_check": MADE,
+                "delegation_status": "valid"}})
     }
 
     fn sets(&self, zone: &str, request: &Request) -> Reply {
