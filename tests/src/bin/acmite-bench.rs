@@ -79,8 +79,14 @@ fn issuing(options: &Options, scenarios: &mut Vec<Scenario>) {
         let mut series = alternating(options, &stage, names, clients);
         series.retain(|one| !one.runs.is_empty());
         scenarios.push(Scenario { id, title: title.to_owned(), series, notes: Vec::new() });
-        let log = options.folder.join(format!("floor-{id}.log"));
-        std::fs::write(log, stage.floor_log()).expect("written");
+        if clients.contains(&Floor) {
+            let log = stage.floor_log();
+            std::fs::write(options.folder.join(format!("floor-{id}.log")), &log).expect("written");
+            if let Some(document) = &options.document {
+                let published = document.with_file_name(format!("performance-floor-{id}.log"));
+                std::fs::write(published, log).expect("written");
+            }
+        }
     }
 }
 

@@ -37,11 +37,31 @@ pub fn points(run: Acmite, state: &Path) -> Vec<Point> {
     run.under("strace", ["-f", "-q", "-y", "-s0", "-o", &path, &traced()]).run().expect_code(0);
     let text = std::fs::read_to_string(trace.path()).expect("a trace");
     let main = text.split_whitespace().next().expect("a process id").to_owned();
+    let lines = whole_lines(&text);
     let (of_main, of_others): (Vec<&str>, Vec<&str>) =
-        text.lines().partition(|line| line.split_whitespace().next() == Some(&main));
+        lines.iter().map(String::as_str).partition(|line| line.split_whitespace().next() == Some(&main));
     let stray: Vec<Point> = changes(of_others.into_iter(), state);
     assert!(stray.is_empty(), "{stray:?}");
     changes(of_main.into_iter(), state)
+}
+
+/// The calls of a trace; one that another thread's came in between of is told in two lines, its result in the second.
+fn whole_lines(trace: &str) -> Vec<String> {
+    let mut begun = BTreeMap::<&str, &str>::new();
+    let mut whole = Vec::new();
+    for line in trace.lines() {
+        let (process, call) = line.split_once(' ').unwrap_or((line, ""));
+        if let Some(beginning) = line.strip_suffix("<unfinished ...>") {
+            begun.insert(process, beginning.trim_end());
+        } else if let Some((_, end)) =
+            call.trim_start().strip_prefix("<... ").and_then(|end| end.split_once(" resumed>"))
+        {
+            whole.push(format!("{}{end}", begun.remove(process).unwrap_or_default()));
+        } else {
+            whole.push(line.to_owned());
+        }
+    }
+    whole
 }
 
 impl Point {
@@ -147,6 +167,16 @@ fn steady(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_told_in_two_lines_is_one() {
+        let trace = "7 mkdir(\"/s/live\", 0700 <unfinished ...>\n8 openat(AT_FDCWD</>, \"/x\", O_RDONLY) = 3</x>\n\
+            7 <... mkdir resumed>) = -1 EEXIST (File exists)\n";
+        let whole = whole_lines(trace);
+        assert_eq!(whole.len(), 2);
+        assert_eq!(whole[1], "7 mkdir(\"/s/live\", 0700) = -1 EEXIST (File exists)");
+        assert!(changes(whole.iter().map(String::as_str), Path::new("/s")).is_empty());
+    }
 
     #[test]
     fn a_trace_gives_the_changes_and_their_places_among_the_calls() {
