@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::http::{AcmeError, Reply};
+use super::error::AcmeError;
+use super::http::Reply;
 
 /// What the CA suggests for one certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::challenge::{Challenge, ChallengeKind};
-use super::http::AcmeError;
+use super::error::AcmeError;
 use super::problem::{Identifier, Problem, ProblemKind};
 use crate::name::{CertName, Host};
 

@@ -5,7 +5,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::http::{AcmeError, Reply};
+use super::error::AcmeError;
+use super::http::Reply;
 use super::pem;
 
 /// A chain, leaf first.

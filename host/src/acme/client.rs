@@ -17,7 +17,8 @@ use super::authorization::{Authorization, AuthorizationError, AuthorizationStatu
 use super::certificate::{CertificateChain, alternates};
 use super::challenge::{Challenge, ChallengeStatus, Token};
 use super::directory::Directory;
-use super::http::{AcmeError, Http, HttpOptions, Reply};
+use super::error::AcmeError;
+use super::http::{Http, HttpOptions, Reply};
 use super::jws::{AccountKey, Signer, key_change};
 use super::order::{Order, OrderOptions, OrderStatus};
 use crate::backoff::Backoff;

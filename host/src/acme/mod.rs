@@ -15,6 +15,8 @@ pub mod jwk;
 
 mod pauses;
 
+pub mod error;
+
 pub mod http;
 
 pub mod directory;
@@ -40,7 +42,8 @@ pub use certificate::CertificateChain;
 pub use challenge::{Challenge, ChallengeKind, ChallengeStatus, Token, TokenError};
 pub use client::{AccountHandle, AcmeClient};
 pub use directory::Directory;
-pub use http::{AcmeError, HttpOptions};
+pub use error::AcmeError;
+pub use http::HttpOptions;
 pub use jws::{AccountKey, AccountKeyType, KeyError};
 pub use order::{Order, OrderOptions, OrderStatus};
 pub use problem::{Problem, ProblemKind};
