@@ -21,6 +21,20 @@ pub async fn the_zone_of_the_call_is_written_and_not_its_parent(adapter: &Adapte
     assert_eq!(bench.records("sub.example.test"), before[1]);
 }
 
+/// A challenge that an alias leads to a zone of its own: the record is at the apex.
+pub async fn a_zone_that_is_the_name_itself_is_written(adapter: &Adapter) {
+    const NAME: &str = "validation.example.test";
+    let zones = ["example.test", NAME].map(Zone::new);
+    let Some(bench) = Bench::with(adapter, &zones, Credential::Right).await else { return };
+    let before = zones.each_ref().map(|zone| bench.records(&zone.name));
+    let records = [record(NAME, "apex"), record(NAME, "wildcard")];
+    let published = bench.provider.present(&zone(NAME), &records, 60).await.expect("published");
+    assert_eq!(bench.txt(NAME, NAME), ["apex", "v=spf1 -all", "wildcard"]);
+    assert_eq!(bench.records("example.test"), before[0]);
+    bench.provider.cleanup(&zone(NAME), &records, &published).await.expect("removed");
+    assert_eq!(zones.each_ref().map(|zone| bench.records(&zone.name)), before);
+}
+
 /// More zones than any API shows on a page.
 pub async fn a_zone_behind_many_others_is_found(adapter: &Adapter) {
     let many = (0..120).map(|number| Zone::new(&format!("a{number}.example.test")));
