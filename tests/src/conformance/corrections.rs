@@ -17,14 +17,97 @@ pub struct Correction {
 }
 
 /// All there are; without any one of them, requests or answers of the suite are not as described.
-pub const CORRECTIONS: &[Correction] = &[Correction {
-    plugin: "powerdns",
-    pointer: "/components/schemas/RRSet",
-    change: r#"{"required": ["name", "type", "records"],
-            "if": {"properties": {"changetype": {"const": "DELETE"}}, "required": ["changetype"]},
-            "then": {"properties": {"ttl": false}}, "else": {"required": ["ttl"]}}"#,
-    reason: "its own words about `ttl`: it must not be given with DELETE",
-}];
+pub const CORRECTIONS: &[Correction] = &[
+    Correction {
+        plugin: "cloudflare",
+        pointer: "/paths/~1zones/get",
+        change: r#"{"parameters": [
+            {"name": "name", "in": "query", "schema": {"type": "string", "maxLength": 253}},
+            {"name": "page", "in": "query", "schema": {"type": "integer", "minimum": 1}},
+            {"name": "per_page", "in": "query", "schema": {"type": "integer", "minimum": 5, "maximum": 50}}]}"#,
+        reason: "it leaves out all query parameters; these are in the reference of \"List Zones\"",
+    },
+    Correction {
+        plugin: "cloudflare",
+        pointer: "/paths/~1zones~1{zone_identifier}~1dns_records/get/parameters",
+        change: r#"{"name": "name.exact", "in": "query", "schema": {"type": "string"}}"#,
+        reason: "it leaves out all query parameters; this one is in the reference of \"List DNS Records\"",
+    },
+    Correction {
+        plugin: "cloudflare",
+        pointer: "/paths/~1zones~1{zone_identifier}~1dns_records/get/parameters",
+        change: r#"{"name": "type", "in": "query", "schema": {"enum": ["TXT"]}}"#,
+        reason: "it leaves out all query parameters; this one is in the reference of \"List DNS Records\"",
+    },
+    Correction {
+        plugin: "cloudflare",
+        pointer: "/paths/~1zones~1{zone_identifier}~1dns_records/get/parameters",
+        change: r#"{"name": "page", "in": "query", "schema": {"type": "integer", "minimum": 1}}"#,
+        reason: "it leaves out all query parameters; this one is in the reference of \"List DNS Records\"",
+    },
+    Correction {
+        plugin: "cloudflare",
+        pointer: "/paths/~1zones~1{zone_identifier}~1dns_records/get/parameters",
+        change: r#"{"name": "per_page", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 5000000}}"#,
+        reason: "it leaves out all query parameters; this one is in the reference of \"List DNS Records\"",
+    },
+    Correction {
+        plugin: "cloudflare",
+        pointer: "/components/schemas/dns-record",
+        change: r#"{"required": ["id", "type", "name", "content", "proxiable", "proxied", "ttl", "created_on", "modified_on"]}"#,
+        reason: "`locked` is returned no longer: release v0.13.0 of cloudflare/cloudflare-rs",
+    },
+    Correction {
+        plugin: "cloudflare",
+        pointer: "/components/schemas/comment",
+        change: r#"{"nullable": true}"#,
+        reason: "it is null where there is none: replies that users published (created 2025-01-27)",
+    },
+    Correction {
+        plugin: "cloudflare",
+        pointer: "/paths/~1zones~1{zone_identifier}~1dns_records~1{identifier}/delete",
+        change: r#"{"requestBody": null}"#,
+        reason: "it asks for a body of no shape; the reference of \"Delete DNS Record\" shows none",
+    },
+    Correction {
+        plugin: "cloudflare",
+        pointer: "/paths/~1zones/get/responses/4xx/content/application~1json",
+        change: r##"{"schema": {"allOf": null, "$ref": "#/components/schemas/api-response-common-failure"}}"##,
+        reason: "it asks for `success` to be true and false at once",
+    },
+    Correction {
+        plugin: "cloudflare",
+        pointer: "/paths/~1zones~1{zone_identifier}~1dns_records/post/responses/4xx/content/application~1json",
+        change: r##"{"schema": {"allOf": null, "$ref": "#/components/schemas/api-response-common-failure"}}"##,
+        reason: "it asks for `success` to be true and false at once",
+    },
+    Correction {
+        plugin: "linode",
+        pointer: "/paths/~1{apiVersion}~1domains~1{domainId}~1records/get/responses/200/content/application~1json/schema/properties/data/items/properties/name",
+        change: r#"{"minLength": 0}"#,
+        reason: "at the apex it is empty: issue 140 of linode/terraform-provider-linode",
+    },
+    Correction {
+        plugin: "linode",
+        pointer: "/paths/~1{apiVersion}~1domains~1{domainId}~1records/post/requestBody/content/application~1json/schema/allOf/0/properties/name",
+        change: r#"{"minLength": 0}"#,
+        reason: "at the apex it is empty: issue 140 of linode/terraform-provider-linode",
+    },
+    Correction {
+        plugin: "linode",
+        pointer: "/paths/~1{apiVersion}~1domains~1{domainId}~1records/post/responses/200/content/application~1json/schema/properties/name",
+        change: r#"{"minLength": 0}"#,
+        reason: "at the apex it is empty: issue 140 of linode/terraform-provider-linode",
+    },
+    Correction {
+        plugin: "powerdns",
+        pointer: "/components/schemas/RRSet",
+        change: r#"{"required": ["name", "type", "records"],
+                "if": {"properties": {"changetype": {"const": "DELETE"}}, "required": ["changetype"]},
+                "then": {"properties": {"ttl": false}}, "else": {"required": ["ttl"]}}"#,
+        reason: "its own words about `ttl`: it must not be given with DELETE",
+    },
+];
 
 impl Correction {
     /// Changes the description.
