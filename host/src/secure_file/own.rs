@@ -1,23 +1,18 @@
 //! Files whose words are obeyed: anyone may read them, and nobody but root and the caller may change them.
 
 use std::fs::{File, Metadata};
-use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::read::{MAX_BYTES, SecureReadError, check_owner};
+use super::read::{MAX_BYTES, SecureReadError, check_owner, read_capped};
 
 /// What is in a file that only root and the caller can change; at most 1 MiB. The folder is for whoever opened it to check.
 pub fn read_own(path: &Path) -> Result<Vec<u8>, SecureReadError> {
     let unreadable = |source| SecureReadError::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
-    check_own(path, &file.metadata().map_err(unreadable)?)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(SecureReadError::TooLarge { path: path.to_owned(), max_bytes: MAX_BYTES });
-    }
-    Ok(bytes)
+    let facts = file.metadata().map_err(unreadable)?;
+    check_own(path, &facts)?;
+    read_capped(file, facts.len(), path, MAX_BYTES).map(|mut bytes| std::mem::take(&mut *bytes))
 }
 
 /// Whether a file with these facts can be changed by root and the caller alone.

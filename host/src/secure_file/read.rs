@@ -39,10 +39,17 @@ pub fn read_private_with(path: &Path, policy: &Policy) -> Result<Zeroizing<Vec<u
     read_capped(file, facts.len(), &target.path, policy.max_bytes)
 }
 
-fn read_capped(file: File, expected: u64, path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>, SecureReadError> {
-    // Room for all of it at once: a buffer that grows leaves copies of its content behind.
+/// All of an open file, into a buffer with room for all of it at once: one that grows leaves copies of its content behind
+/// and is read in many small pieces.
+pub(super) fn read_capped(
+    file: File,
+    expected: u64,
+    path: &Path,
+    max_bytes: u64,
+) -> Result<Zeroizing<Vec<u8>>, SecureReadError> {
     let room = usize::try_from(expected.min(max_bytes)).unwrap_or_default();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
+    // A reader asks first for a few bytes if there is room for few.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room + PROBE));
     let unreadable = |source| SecureReadError::Unreadable { path: path.to_owned(), source };
     file.take(max_bytes + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > max_bytes {
@@ -50,6 +57,9 @@ fn read_capped(file: File, expected: u64, path: &Path, max_bytes: u64) -> Result
     }
     Ok(bytes)
 }
+
+/// What the standard library reads at least.
+const PROBE: usize = 32;
 
 /// The largest file that is read.
 pub(crate) const MAX_BYTES: u64 = 1024 * 1024;
