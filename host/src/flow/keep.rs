@@ -11,6 +11,7 @@ use super::hooks;
 use super::material::Material;
 use super::request::{IssueRequest, Keep};
 use super::session::Session;
+use crate::causes::chain;
 use crate::pki::Leaf;
 use crate::store::StateDir;
 use crate::store::certificate::CertificateStore;
@@ -74,8 +75,23 @@ fn store(
     let owed_hooks = state.owed_hooks;
     let state = RenewalState { last_attempt: now, last_success: now, owed_hooks, ..RenewalState::default() };
     state.save(state_dir, name)?;
+    thin_out(&CertificateStore::new(state_dir, name));
     Ok(live)
 }
+
+/// Removes old versions that have expired: their keys are of use to thieves alone.
+fn thin_out(store: &CertificateStore) {
+    let now = OffsetDateTime::now_utc();
+    let has_expired = |pem: &str| Leaf::from_pem(pem).is_ok_and(|leaf| leaf.not_after < now);
+    match store.remove_over(KEPT_VERSIONS, has_expired) {
+        Ok(0) => {}
+        Ok(versions) => tracing::info!(versions, "expired certificates and their keys were removed"),
+        Err(error) => tracing::warn!(error = chain(&error), "an expired certificate could not be removed"),
+    }
+}
+
+/// How many versions stay, the live one among them, however old they are.
+const KEPT_VERSIONS: usize = 5;
 
 /// The first certificate of a PEM text, and the others.
 fn split(pem: &str) -> (&str, &str) {
@@ -88,6 +104,29 @@ const PEM_END: &str = "-----END CERTIFICATE-----";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn leaf(days: i64) -> String {
+        let mut params = rcgen::CertificateParams::new(["a.example.test".to_owned()]).expect("parameters");
+        params.not_before = OffsetDateTime::now_utc() - time::Duration::days(100);
+        params.not_after = OffsetDateTime::now_utc() + time::Duration::days(days);
+        params.self_signed(&rcgen::KeyPair::generate().expect("a key")).expect("a certificate").pem()
+    }
+
+    #[test]
+    fn old_versions_go_once_they_have_expired() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = StateDir::open(&folder.path().join("state")).expect("opened");
+        let store = CertificateStore::new(&state, "a");
+        let versions = || std::fs::read_dir(state.archive("a")).expect("a folder").count();
+        for days in [-1, 1, -1, -1, -1, -1, -1] {
+            store.store(&leaf(days), "", "key").expect("stored");
+        }
+        thin_out(&store);
+        assert_eq!(versions(), 6, "the newest five and one that is valid");
+        store.store(&leaf(1), "", "key").expect("stored");
+        thin_out(&store);
+        assert_eq!(versions(), 6);
+    }
 
     #[test]
     fn a_chain_is_cut_after_its_first_certificate() {

@@ -143,6 +143,25 @@ impl CertificateStore {
         Path::new("..").join(inside)
     }
 
+    /// Removes versions that `is_over` says nobody can use any more, oldest first, each with its key; it is asked with
+    /// the certificate, PEM. The live one, the newest `kept` ones, and what cannot be read stay. Gives how many it removed.
+    pub fn remove_over(&self, kept: usize, is_over: impl Fn(&str) -> bool) -> Result<usize, StoreError> {
+        let _lock = self.lock()?;
+        let live = self.live_target().and_then(|target| number(&target));
+        let mut versions: Vec<_> =
+            files_in(&self.state.archive(&self.name)).into_iter().filter(|folder| number(folder).is_some()).collect();
+        versions.sort_by_key(|folder| number(folder));
+        versions.truncate(versions.len().saturating_sub(kept));
+        versions.retain(|folder| {
+            number(folder) != live && fs::read_to_string(folder.join("cert.pem")).is_ok_and(|pem| is_over(&pem))
+        });
+        for folder in &versions {
+            let source = |source| SecureWriteError::Write { path: folder.clone(), source };
+            fs::remove_dir_all(folder).map_err(source)?;
+        }
+        Ok(versions.len())
+    }
+
     /// The live certificate with the key that belongs to it; `None` where there is none yet.
     pub fn current(&self) -> Result<Option<StoredCertificate>, StoreError> {
         let live = self.state.live(&self.name);
@@ -414,6 +433,27 @@ mod tests {
         store.store("3", "chain", "3").expect("stored");
         assert_eq!(fs::read_to_string(version(2).join("privkey.pem")).expect("there"), "3");
         assert!(version(1).exists() && !version(3).exists());
+    }
+
+    #[test]
+    fn versions_that_are_over_are_removed_but_for_the_newest_and_the_live_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = state(&folder);
+        let store = CertificateStore::new(&state, "example.com");
+        for n in ["over 1", "valid 2", "over 3", "over 4", "over 5", "over 6"] {
+            store.store(n, "chain", n).expect("stored");
+        }
+        store.save_pending_key("key").expect("kept");
+        let archive = state.archive("example.com");
+        store.point_live_to(&archive.join("3")).expect("a link");
+        fs::remove_file(archive.join("4/cert.pem")).expect("removed");
+        let is_over = |pem: &str| pem.starts_with("over");
+        assert_eq!(store.remove_over(1, is_over).expect("removed"), 2, "1 and 5");
+        let mut left: Vec<_> = files_in(&archive).iter().filter_map(|folder| number(folder)).collect();
+        left.sort_unstable();
+        assert_eq!(left, [2, 3, 4, 6]);
+        assert!(archive.join("pending").exists());
+        assert_eq!(store.remove_over(10, is_over).expect("nothing to do"), 0);
     }
 
     #[test]
