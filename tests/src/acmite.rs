@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::plugins::{self, repository};
-use crate::process::{or_skip, wait_or_kill, wait_until};
+use crate::process::{self, or_skip, wait_or_kill, wait_until};
 
 /// A run of acmite to be: its arguments, environment and state folder.
 pub struct Acmite {
@@ -177,8 +177,7 @@ impl Running {
     /// # Panics
     /// If that fails.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status();
-        assert!(status.is_ok_and(|status| status.success()), "kill -{name}");
+        process::signal(self.id(), name);
     }
 
     /// Ends it as a power cut would.

@@ -25,6 +25,7 @@ pub mod proxy;
 pub mod acmite;
 
 pub mod scene;
+pub mod soak;
 
 pub mod foreign;
 pub mod nginx;

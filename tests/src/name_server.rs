@@ -66,6 +66,14 @@ impl NameServer {
         self.process.cpu()
     }
 
+    /// Sends it a signal by name, as `STOP`.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
     /// What it has said so far.
     pub fn log(&self) -> String {
         self.process.log()

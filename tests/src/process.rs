@@ -57,6 +57,14 @@ impl Process {
         TICK * ticks.sum::<u32>()
     }
 
+    /// Sends it a signal by name, as `STOP`.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
     /// What it has said so far.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(self.folder.path().join("log")).unwrap_or_default();
@@ -73,6 +81,15 @@ impl Drop for Process {
             show(&format!("--- the log of {} ---\n{}", self.name, self.log()));
         }
     }
+}
+
+/// Sends a process a signal by name, as `INT`.
+///
+/// # Panics
+/// If that fails.
+pub fn signal(id: u32, name: &str) {
+    let status = Command::new("kill").args([format!("-{name}"), id.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "kill -{name}");
 }
 
 /// USER_HZ, 100 on all machines that these tests run on.

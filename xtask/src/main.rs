@@ -1,4 +1,5 @@
-//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `dist`, `bench`, `peers`, `fuzz`, `hygiene`.
+//! acmite's own commands: `cargo xtask demo`, `test`, `plugins`, `build`, `dist`, `bench`, `soak`, `peers`, `fuzz`,
+//! `hygiene`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to whoever runs it")]
 
 mod bench;
@@ -9,6 +10,7 @@ mod hygiene;
 mod peers;
 mod plugins;
 mod python;
+mod soak;
 mod steps;
 
 use std::process::ExitCode;
@@ -43,6 +45,10 @@ enum Command {
     Peers,
     /// Measure acmite beside lego, certbot and a bare client; no network is needed.
     Bench(bench::Options),
+    /// Let `acmite run` renew certificates of two minutes, amid trouble, and see that it neither fails nor grows.
+    ///
+    /// Example: cargo xtask soak --minutes 60
+    Soak(soak::Options),
     /// Feed what comes from outside with bytes that grow by what they reach (libFuzzer; needs a C++ compiler).
     ///
     /// Example: cargo xtask fuzz bodies --seconds 600
@@ -69,6 +75,7 @@ fn main() -> ExitCode {
         Command::Dist(options) => dist::run(options),
         Command::Peers => peers::ensure(),
         Command::Bench(options) => bench::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map_err(Into::into),
         Command::Hygiene => hygiene::check().map_err(Into::into),
     };
