@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 
+use crate::bind::bind_zones;
 use crate::name_server::{NameServer, TSIG_SECRET, zone_text};
 use crate::process::{free_port, peer};
 
@@ -37,6 +38,17 @@ pub fn knot_zones(algorithm: &str, zones: &[(String, Vec<String>)]) -> Option<Na
 pub fn laggard(primary: &NameServer) -> Option<NameServer> {
     let address = SocketAddr::new(IpAddr::from([127, 0, 0, 2]), primary.address.port());
     start(address, "hmac-sha256", &[("example.test", zone_text(2, &[]))])
+}
+
+/// A BIND and a [`laggard`] for example.test: what is published is waited for in vain.
+///
+/// # Panics
+/// If one cannot be started; under CI=true also if one is not there.
+pub fn bind_with_laggard() -> Option<(NameServer, NameServer)> {
+    let lines = ["@ IN NS ns2", "ns2 IN A 127.0.0.2", "_acme-challenge IN TXT \"foreign\""].map(str::to_owned);
+    let server = bind_zones("hmac-sha256", &[("example.test".to_owned(), lines.to_vec())])?;
+    let laggard = laggard(&server)?;
+    Some((server, laggard))
 }
 
 fn start(address: SocketAddr, algorithm: &str, zones: &[(&str, String)]) -> Option<NameServer> {

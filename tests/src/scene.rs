@@ -131,6 +131,11 @@ impl Scene {
         Acmite::new(&command, &self.state()).args(["--credentials"]).args([self.credentials()])
     }
 
+    /// `acmite plugin test` of the provider in a zone.
+    pub fn test(&self, zone: &str) -> Acmite {
+        self.run(&format!("plugin test {} --zone {zone}", self.plugin))
+    }
+
     fn run(&self, command: &str) -> Acmite {
         let resolver = self.resolver.to_string();
         Acmite::new(command, &self.state())

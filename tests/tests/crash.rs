@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use acmite_tests::bind::bind_zones;
-use acmite_tests::knot::laggard;
+use acmite_tests::knot::{bind_with_laggard, laggard};
 use acmite_tests::pebble::{Options, Pebble, Version, pebble};
 use acmite_tests::powerdns::{PowerDns, powerdns};
 use acmite_tests::proxy::{Moment, Proxy};
@@ -87,9 +86,7 @@ fn cleanup_removes_the_records_of_a_killed_run_and_leaves_those_of_a_living_one(
 
 #[test]
 fn killed_after_an_update_its_records_are_removed_by_another_update() {
-    let lines = ["@ IN NS ns2", "ns2 IN A 127.0.0.2", "_acme-challenge IN TXT \"foreign\""].map(str::to_owned);
-    let Some(server) = bind_zones("hmac-sha256", &[("example.test".to_owned(), lines.to_vec())]) else { return };
-    let Some(_laggard) = laggard(&server) else { return };
+    let Some((server, _laggard)) = bind_with_laggard() else { return };
     let Some(ca) = pebble(Version::Newest, server.address, &Options::default()) else { return };
     let scene = Scene::rfc2136(&server);
     let mut run = scene.issue(&ca).args(["--json"]).names(NAMES).start();

@@ -44,6 +44,20 @@ fn a_provider_that_was_begun_passes_its_tests_and_is_built_and_inspected() {
     for expected in ["my-dns", "MY_DNS_TOKEN", "api.my-dns.example"] {
         assert!(inspected.stdout.contains(expected), "{expected} in {}", inspected.stdout);
     }
+    keeps_all_rules_in_the_lab(folder.path(), &component);
+}
+
+/// As `acmite lab` tells to test it.
+fn keeps_all_rules_in_the_lab(folder: &Path, component: &Path) {
+    let state = folder.join("state");
+    let mut lab = Acmite::new("lab --json", &state).args(["--files"]).args([folder.join("lab")]).start();
+    let lab = lab.await_events("lab", 1);
+    let told = |field: &str| lab[field].as_str().expect("a text").to_owned();
+    let run = Acmite::new("plugin test", &state).args([component]).args(["--json", "--zone", "example.test"]);
+    let run = run.args(["--dns-resolver", &told("resolver"), "--credentials", &told("template_credentials")]);
+    let done = run.env("ACMITE_LAB_ORIGINS", &format!("my-dns.api={}", told("template_url"))).run().expect_code(0);
+    let tried = done.events().pop().expect("an event");
+    assert_eq!((&tried["event"], &tried["kept"], &tried["broken"]), (&"tried".into(), &9.into(), &0.into()), "{done}");
 }
 
 #[test]

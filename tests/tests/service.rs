@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use acmite_tests::acmite::{Acmite, PATIENCE, Running};
-use acmite_tests::bind::{bind, bind_zones};
-use acmite_tests::knot::laggard;
+use acmite_tests::bind::bind;
+use acmite_tests::knot::bind_with_laggard;
 use acmite_tests::name_server::NameServer;
 use acmite_tests::openssl;
 use acmite_tests::pebble::{Options, Pebble, Version, pebble};
@@ -119,9 +119,7 @@ fn a_changed_file_is_followed_and_one_with_a_mistake_leaves_the_old_one_in_force
 
 /// A zone with a second name server, which never shows what is published: it is waited for until the stop.
 fn waiting_peers() -> Option<(NameServer, NameServer, Pebble)> {
-    let lines = ["@ IN NS ns2", "ns2 IN A 127.0.0.2", "_acme-challenge IN TXT \"foreign\""].map(str::to_owned);
-    let server = bind_zones("hmac-sha256", &[("example.test".to_owned(), lines.to_vec())])?;
-    let laggard = laggard(&server)?;
+    let (server, laggard) = bind_with_laggard()?;
     let ca = pebble(Version::Newest, server.address, &Options::default())?;
     Some((server, laggard, ca))
 }

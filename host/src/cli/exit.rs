@@ -11,7 +11,7 @@ use crate::dns::ResolverError;
 use crate::flow::{
     AccountUseError, AnswerError, ChoiceError, ConnectError, Dns01Error, FinishError, Http01Error, IssueError,
     LeftoversError, MaterialError, MethodError, OnBehalfError, PersistError, PersistProofError, PlanError, ProofError,
-    RenewError, RevokeError, TlsAlpn01Error, ZoneFailure, ZoneFault,
+    RenewError, RevokeError, TlsAlpn01Error, TrialError, TrialFault, ZoneFailure, ZoneFault,
 };
 use crate::plugin::loader::LoadError;
 use crate::plugin::provider::{CallError, CallFault, ProviderError};
@@ -216,6 +216,29 @@ impl From<PersistError> for Failure {
         match &error {
             PersistError::Ca(source) => failure.with(source.remedy()),
             _ => failure,
+        }
+    }
+}
+
+impl From<TrialError> for Failure {
+    fn from(error: TrialError) -> Self {
+        let exit = match &error {
+            TrialError::Plan(error) => plan_exit(error),
+            TrialError::OtherZone { .. } => Exit::Dns,
+            TrialError::NoRoom { .. } => Exit::Usage,
+            TrialError::NoRandom => Exit::Failed,
+            TrialError::Interrupted => Exit::Interrupted,
+        };
+        Self::of(exit, &error)
+    }
+}
+
+impl From<&TrialFault> for Exit {
+    fn from(fault: &TrialFault) -> Self {
+        match fault {
+            TrialFault::Call(error) => call_exit(error),
+            TrialFault::Zone(fault) => fault_exit(fault),
+            _ => Self::ProviderFailed,
         }
     }
 }

@@ -50,6 +50,7 @@ struct Files {
     cloudflare: PathBuf,
     powerdns: PathBuf,
     rfc2136: PathBuf,
+    template: PathBuf,
 }
 
 impl Files {
@@ -72,6 +73,7 @@ impl Files {
             cloudflare: write("cloudflare.toml", &format!("api_token = {:?}\n", facts.cloudflare_token), 0o600)?,
             powerdns: write("powerdns.toml", &powerdns, 0o600)?,
             rfc2136: write("rfc2136.toml", &rfc2136, 0o600)?,
+            template: write("template.toml", &format!("token = {:?}\n", facts.template_token), 0o600)?,
         })
     }
 }
@@ -90,30 +92,33 @@ fn described(facts: &LabDescription, files: &Files) -> Value {
     json["cloudflare_credentials"] = json!(files.cloudflare);
     json["powerdns_credentials"] = json!(files.powerdns);
     json["rfc2136_credentials"] = json!(files.rfc2136);
+    json["template_credentials"] = json!(files.template);
     json
 }
 
 fn text(facts: &LabDescription, files: &Files) -> String {
     let zone = facts.zones.first().map_or("", String::as_str);
     let servers: Vec<String> = facts.nameservers.iter().map(ToString::to_string).collect();
+    let credentials = [&files.cloudflare, &files.powerdns, &files.rfc2136, &files.template];
+    let credentials: Vec<String> = credentials.iter().map(|path| path.display().to_string()).collect();
     format!(
-        "directory     {}\nresolver      {}\nname servers  {}\nzones         {}\nCA bundle     {}\nCA root       {}\n\
-         credentials   {}\n              {}\n              {}\n\ntry it:\n  ACMITE_LAB_ORIGINS={} acmite issue \
-         --server {} --ca-bundle {} --dns-resolver {} --state-dir ./state --email me@example.test --agree-tos \
-         -d {zone} -d '*.{zone}' --dns-plugin cloudflare --credentials {}",
+        "directory     {}\nresolver      {resolver}\nname servers  {}\nzones         {}\nCA bundle     {bundle}\n\
+         CA root       {}\ncredentials   {}\n\ntry acmite:\n  ACMITE_LAB_ORIGINS={} acmite issue --server {} \
+         --ca-bundle {bundle} --dns-resolver {resolver} --state-dir ./state --email me@example.test --agree-tos \
+         -d {zone} -d '*.{zone}' --dns-plugin cloudflare --credentials {}\n\n\
+         test a provider that was begun with `acmite plugin new ID`:\n  ACMITE_LAB_ORIGINS=ID.api={} acmite plugin test \
+         ID.wasm --zone {zone} --dns-resolver {resolver} --state-dir ./state --credentials {}",
         facts.directory_url,
-        facts.resolver,
         servers.join(", "),
         facts.zones.join(", "),
-        files.tls_root.display(),
         files.ca_root.display(),
-        files.cloudflare.display(),
-        files.powerdns.display(),
-        files.rfc2136.display(),
+        credentials.join("\n              "),
         origins(facts),
         facts.directory_url,
-        files.tls_root.display(),
-        facts.resolver,
         files.cloudflare.display(),
+        facts.template_url,
+        files.template.display(),
+        resolver = facts.resolver,
+        bundle = files.tls_root.display(),
     )
 }

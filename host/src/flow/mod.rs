@@ -32,6 +32,8 @@ pub mod leftovers;
 
 pub mod on_behalf;
 
+pub mod trial;
+
 pub mod rate_limit;
 
 pub mod standing;
@@ -106,3 +108,4 @@ pub use schedule::{LONGEST as LONGEST_WAIT, next_look};
 pub use session::{Instance, ProviderSource, Session, SourceError};
 pub use standing::{Standing, StandingError};
 pub use tls_alpn01::TlsAlpn01Error;
+pub use trial::{Rule, TrialError, TrialFault, TrialRequest, Verdict, trial};

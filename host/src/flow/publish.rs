@@ -113,6 +113,15 @@ impl Batch {
         rounds(&names, most.into()).into_iter().map(round).collect()
     }
 
+    /// The values that are to stand at each name.
+    pub(super) fn expectation(&self) -> Expectation {
+        let mut expected = Expectation::new();
+        for record in &self.records {
+            expected.entry(record.name.clone()).or_default().insert(record.value.clone());
+        }
+        expected
+    }
+
     fn found(&self, delegated: usize) -> Event {
         let names: BTreeSet<DnsName> = self.records.iter().map(|record| record.name.clone()).collect();
         Event::ZoneFound {
@@ -203,7 +212,10 @@ impl Publisher<'_> {
         let started = Instant::now();
         self.settle(published, started + self.options.propagation.timeout).await?;
         let observe = |seen| self.session.tell(Event::Propagation { zone: zone.apex.clone(), seen });
-        self.session.dns.await_propagation(zone, &self.expectation(), &self.options.propagation, &observe).await?;
+        self.session
+            .dns
+            .await_propagation(zone, &self.batch.expectation(), &self.options.propagation, &observe)
+            .await?;
         // An anycast provider's servers may agree here and not yet where the CA asks.
         tokio::time::sleep(self.batch.instance.provider.manifest().settle).await;
         self.session.tell(Event::Propagated { zone: zone.apex.clone(), took_ms: milliseconds(started) });
@@ -224,14 +236,6 @@ impl Publisher<'_> {
                 return Err(ZoneFault::NotSettled { waited: self.options.propagation.timeout });
             }
         }
-    }
-
-    fn expectation(&self) -> Expectation {
-        let mut expected = Expectation::new();
-        for record in &self.batch.records {
-            expected.entry(record.name.clone()).or_default().insert(record.value.clone());
-        }
-        expected
     }
 }
 
@@ -255,7 +259,13 @@ pub(super) async fn withdraw(session: &Session<'_>, instance: &Instance, entry: 
     true
 }
 
-async fn remove(session: &Session<'_>, instance: &Instance, entry: &Entry, deadline: Instant) -> Result<(), ZoneFault> {
+/// Removes what an entry names, while the zone is this process's.
+pub(super) async fn remove(
+    session: &Session<'_>,
+    instance: &Instance,
+    entry: &Entry,
+    deadline: Instant,
+) -> Result<(), ZoneFault> {
     let _lock = lock_zone(session, instance, &entry.zone, deadline).await?;
     let published = Published { state: entry.state.clone(), memory: entry.memory.clone() };
     let records: Vec<TxtRecord> =

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
@@ -37,6 +38,7 @@ pub struct DnsUpdater {
     server: String,
     user_typed: bool,
     signer: TSigner,
+    sent: AtomicU64,
 }
 
 impl fmt::Debug for DnsUpdater {
@@ -65,7 +67,7 @@ impl DnsUpdater {
             .map_err(|_| refused("the TSIG secret is not base64; copy it as the key file has it".into()))?;
         let signer = TSigner::new(key, algorithm, name, FUDGE_SECONDS)
             .map_err(|_| refused("the TSIG key cannot be used with this algorithm".into()))?;
-        Ok(Self { server: with_port(server), user_typed: false, signer })
+        Ok(Self { server: with_port(server), user_typed: false, signer, sent: AtomicU64::new(0) })
     }
 
     /// The server is the user's own setting: it may stand in a private network or on this machine.
@@ -122,8 +124,14 @@ impl DnsUpdater {
         self.exchange_signed(self.signed(message)?, deadline).await
     }
 
+    /// How many messages were sent so far.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
     async fn exchange_signed(&self, sent: Sent, deadline: Instant) -> Result<Message, UpdateError> {
         let mut stream = self.connect(deadline).await?;
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let reply = tokio::time::timeout_at(deadline, round_trip(&mut stream, &sent.bytes))
             .await
             .map_err(|_| self.unanswered("no answer in time"))?

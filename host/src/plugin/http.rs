@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -28,6 +28,7 @@ use crate::tls::{self, BadRoots};
 pub struct Wire {
     client: reqwest::Client,
     gates: BTreeMap<String, Gate>,
+    sent: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -65,12 +66,17 @@ impl Wire {
         }
         let tls = tls::https(roots_pem).map_err(WireError::Roots)?;
         let client = client(user_typed_hosts, tls).map_err(|source| WireError::Client { source })?;
-        Ok(Self { client, gates })
+        Ok(Self { client, gates, sent: AtomicU64::new(0) })
     }
 
     /// Each origin by id, as "https://host[:port]".
     pub fn origins(&self) -> Vec<(String, String)> {
         self.gates.iter().map(|(id, gate)| (id.clone(), gate.origin.url.origin().ascii_serialization())).collect()
+    }
+
+    /// How many requests were sent so far.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     async fn perform(
@@ -88,6 +94,7 @@ impl Wire {
                 "its turn, at the manifest's rate, did not come within the call's time".into(),
             ));
         };
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
         let until = allowance.deadline.min(started + allowance.request_time);
         match tokio::time::timeout_at(until, exchange(&self.client, prepared, bytes_left)).await {

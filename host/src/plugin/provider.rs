@@ -143,6 +143,11 @@ impl Provider {
         self.wire.origins()
     }
 
+    /// How many requests it has sent so far, HTTP or DNS UPDATE.
+    pub fn requests(&self) -> u64 {
+        self.wire.sent() + self.updater.as_ref().map_or(0, |updater| updater.sent())
+    }
+
     /// Makes every record exist.
     pub async fn present(&self, zone: &DnsName, records: &[TxtRecord], ttl: u32) -> Result<Published, CallError> {
         let mut call = self.begin(Phase::Present, Some(zone), records, ttl, &[]).await?;

@@ -20,8 +20,11 @@ pub struct Lab {
     pub cloudflare: MockApi,
     /// The mock of PowerDNS's API.
     pub powerdns: MockApi,
+    /// The mock of the invented API that a provider begun with `acmite plugin new` is written for.
+    pub template: MockApi,
     cloudflare_token: String,
     powerdns_key: String,
+    template_token: String,
     tsig: TsigKey,
     external_accounts: Vec<ExternalAccount>,
 }
@@ -55,6 +58,10 @@ pub struct LabDescription {
     pub powerdns_url: String,
     /// For the header X-API-Key.
     pub powerdns_key: String,
+    /// Without final slash; the invented API of the provider template is below `/v1/`.
+    pub template_url: String,
+    /// Its bearer token.
+    pub template_token: String,
 }
 
 /// What a client needs for external account binding (RFC 8555 section 7.3.4).
@@ -153,6 +160,8 @@ impl Lab {
             cloudflare_token: self.cloudflare_token.clone(),
             powerdns_url: self.powerdns.base_url(),
             powerdns_key: self.powerdns_key.clone(),
+            template_url: self.template.base_url(),
+            template_token: self.template_token.clone(),
         }
     }
 }
@@ -231,9 +240,22 @@ impl Builder {
         let token = CloudflareToken { value: cloudflare_token.clone(), zones: self.cloudflare_zones };
         let cloudflare = MockApi::start(api::cloudflare(store.clone(), token)).await.map_err(LabError::Listen)?;
         let powerdns_key = given_or_random(self.powerdns_key)?;
-        let rules = api::powerdns(store, powerdns_key.clone());
+        let rules = api::powerdns(store.clone(), powerdns_key.clone());
         let powerdns = MockApi::start(rules).await.map_err(LabError::Listen)?;
-        Ok(Lab { dns, ca, cloudflare, powerdns, cloudflare_token, powerdns_key, tsig, external_accounts })
+        let template_token = given_or_random(None)?;
+        let template = MockApi::start(api::quillzone(store, template_token.clone())).await.map_err(LabError::Listen)?;
+        Ok(Lab {
+            dns,
+            ca,
+            cloudflare,
+            powerdns,
+            template,
+            cloudflare_token,
+            powerdns_key,
+            template_token,
+            tsig,
+            external_accounts,
+        })
     }
 
     /// Every zone with its SOA, NS and the name servers' addresses.

@@ -30,7 +30,11 @@ pub(super) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
     let sdk = sdk_source(args.sdk.as_deref()).map_err(|error| Failure::of(Exit::Configuration, &error))?;
     write(&folder, &args.id, &sdk).map_err(|error| Failure::of(Exit::Failed, &error))?;
     let shown = folder.display();
-    let next = [format!("cd {shown} && cargo test"), format!("acmite plugin build {shown}")];
+    let next = [
+        format!("cd {shown} && cargo test"),
+        format!("acmite plugin build {shown}"),
+        "acmite lab, in another terminal; it prints how to test the provider with its mock of that API".to_owned(),
+    ];
     let text =
         format!("{shown} is a provider that works, for an invented API; make it yours\nnext:\n  {}", next.join("\n  "));
     printer.result(&text, &json!({"event": "begun", "id": args.id, "path": folder, "next": next}));

@@ -14,6 +14,13 @@ pub struct Rule {
     pub(super) spec: Spec,
 }
 
+impl Rule {
+    /// For every zone.
+    pub fn for_all(spec: Spec) -> Self {
+        Self { zone: None, spec }
+    }
+}
+
 impl FromStr for Rule {
     type Err = String;
 
