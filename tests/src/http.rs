@@ -2,11 +2,26 @@
 
 use std::time::Duration;
 
-/// Sends one request; status and body, or why there is no reply.
+/// Sends one request, its body JSON; status and body, or why there is no reply.
 ///
 /// # Errors
 /// If there is no reply.
 pub fn send(
+    method: &str,
+    url: &str,
+    header: Option<(&'static str, &str)>,
+    body: Option<String>,
+    root_pem: Option<&str>,
+) -> Result<(u16, String), reqwest::Error> {
+    send_as("application/json", method, url, header, body, root_pem)
+}
+
+/// The same with a body of another content type.
+///
+/// # Errors
+/// If there is no reply.
+pub fn send_as(
+    content_type: &'static str,
     method: &str,
     url: &str,
     header: Option<(&'static str, &str)>,
@@ -25,7 +40,7 @@ pub fn send(
             request = request.header(name, value);
         }
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
+            request = request.header("content-type", content_type).body(body);
         }
         let reply = request.send().await?;
         Ok((reply.status().as_u16(), reply.text().await?))

@@ -36,6 +36,7 @@ pub mod openapi;
 
 pub mod conformance;
 
+pub mod moto;
 pub mod oracle;
 
 pub mod hostile;

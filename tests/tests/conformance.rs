@@ -116,6 +116,20 @@ mod route53 {
     }
 }
 
+/// All but what is about the credential, which moto does not look at.
+mod route53_moto {
+    cases! { route53_moto;
+        values: two_values_share_one_name, names_cost_as_many_requests_as_is_documented,
+            a_repeated_present_changes_nothing, cleanup_works_without_state, an_absent_value_is_removed_already,
+            cleanup_of_one_value_leaves_its_sibling, foreign_records_stay,
+            a_long_value_with_quotes_and_backslashes_stays_as_it_is;
+        zones: the_zone_of_the_call_is_written_and_not_its_parent, a_zone_that_is_the_name_itself_is_written,
+            a_zone_behind_many_others_is_found, records_behind_many_others_are_found,
+            an_internationalised_name_is_published, a_zone_the_account_lacks_is_told;
+        check: check_passes_with_the_right_credential, check_tells_of_a_zone_the_account_lacks;
+    }
+}
+
 mod route53_temporary {
     for_all!(route53_temporary);
 }

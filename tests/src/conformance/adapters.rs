@@ -7,6 +7,7 @@ use crate::bind::bind_zones;
 use crate::conformance::bench::Zone;
 use crate::conformance::exchange::Exchanges;
 use crate::knot::knot_zones;
+use crate::moto::{Moto, moto};
 use crate::name_server::{NameServer, TSIG_SECRET};
 use crate::plugins;
 
@@ -64,12 +65,15 @@ pub enum Back {
     },
     /// A real server with these zones; `None` if it is not installed.
     NameServer(fn(&[Zone]) -> Option<NameServer>),
+    /// moto with these zones, behind a mock that hands all on to it; `None` if it is not installed.
+    Moto(fn(&[Zone]) -> Option<Moto>),
 }
 
 /// A mock's answer to each request.
 pub type Rules = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
 
-fn not_get(request: &Request) -> bool {
+/// Whether a request writes, by its method.
+pub(super) fn not_get(request: &Request) -> bool {
     request.method != "GET"
 }
 
@@ -213,6 +217,11 @@ pub fn route53_temporary() -> Adapter {
         },
         ..route53()
     }
+}
+
+/// Route 53 as moto has it, which looks at no signature.
+pub fn route53_moto() -> Adapter {
+    Adapter { back: Back::Moto(moto), ..route53() }
 }
 
 /// DNS UPDATE against BIND: one message each.

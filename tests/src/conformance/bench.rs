@@ -1,5 +1,7 @@
 //! A provider in the sandbox with what it talks to, ready for a case.
 
+use std::sync::Arc;
+
 use acmite::name::DnsName;
 use acmite::plugin::fuel::FuelMeter;
 use acmite::plugin::loader::Loaded;
@@ -10,8 +12,9 @@ use acmite::plugin::wire::TxtRecord;
 use acmite_lab::api::{Fault, MockApi, Request};
 use acmite_lab::dns::Store;
 
-use crate::conformance::adapters::{Adapter, Back, Pairs, Rules};
+use crate::conformance::adapters::{self, Adapter, Back, Pairs, Rules};
 use crate::conformance::counter::Counter;
+use crate::moto::Moto;
 use crate::name_server::NameServer;
 use crate::plugins;
 
@@ -55,6 +58,7 @@ pub struct Bench {
 enum Peer {
     Mock { api: MockApi, store: Store },
     NameServer { server: NameServer, counter: Counter },
+    Moto { api: MockApi, moto: Arc<Moto> },
 }
 
 /// Which credential a provider is given.
@@ -127,6 +131,15 @@ impl Bench {
                 let address = counter.address.to_string();
                 (Peer::NameServer { server, counter }, address, String::new())
             }
+            Back::Moto(start) => {
+                let moto = Arc::new(start(zones)?);
+                writes = adapters::not_get;
+                let handing_on = Arc::clone(&moto);
+                let rules = adapter.exchanges.recording(Box::new(move |request| handing_on.answer(request)));
+                let api = MockApi::start(rules).await.expect("a mock that starts");
+                let url = api.base_url();
+                (Peer::Moto { api, moto }, url.clone(), format!("{}.api={url}", adapter.plugin))
+            }
         };
         let credential = match credential {
             Credential::Right => adapter.credential,
@@ -153,6 +166,7 @@ impl Bench {
         let mut records: Vec<String> = match &self.peer {
             Peer::Mock { store, .. } => store.records(zone).expect("the zone").iter().map(shown).collect(),
             Peer::NameServer { server, .. } => server.all_txt(zone),
+            Peer::Moto { moto, .. } => moto.records(zone),
         };
         records.retain(|record| !record.contains(" SOA "));
         records.sort();
@@ -162,7 +176,7 @@ impl Bench {
     /// The TXT values at a name, sorted.
     pub fn txt(&self, zone: &str, name: &str) -> Vec<String> {
         let begin = match &self.peer {
-            Peer::Mock { .. } => format!("{name} TXT "),
+            Peer::Mock { .. } | Peer::Moto { .. } => format!("{name} TXT "),
             Peer::NameServer { .. } => format!("{name}. "),
         };
         self.records(zone).iter().filter_map(|record| record.strip_prefix(&begin).map(str::to_owned)).collect()
@@ -171,7 +185,7 @@ impl Bench {
     /// Requests so far: HTTP requests, or DNS updates.
     pub fn requests(&self) -> usize {
         match &self.peer {
-            Peer::Mock { api, .. } => api.received(),
+            Peer::Mock { api, .. } | Peer::Moto { api, .. } => api.received(),
             Peer::NameServer { counter, .. } => counter.updates(),
         }
     }
@@ -179,7 +193,9 @@ impl Bench {
     /// Requests so far that write; all of a name server's.
     pub fn writes(&self) -> usize {
         match &self.peer {
-            Peer::Mock { api, .. } => api.requests().iter().filter(|entry| (self.writes)(&request_of(entry))).count(),
+            Peer::Mock { api, .. } | Peer::Moto { api, .. } => {
+                api.requests().iter().filter(|entry| (self.writes)(&request_of(entry))).count()
+            }
             Peer::NameServer { counter, .. } => counter.updates(),
         }
     }
@@ -190,7 +206,7 @@ impl Bench {
     /// If it is a real server.
     pub fn api(&self) -> &MockApi {
         match &self.peer {
-            Peer::Mock { api, .. } => api,
+            Peer::Mock { api, .. } | Peer::Moto { api, .. } => api,
             Peer::NameServer { .. } => panic!("a case for mocks runs on a real server"),
         }
     }

@@ -22,7 +22,7 @@ mod quillzone;
 mod route53;
 mod server;
 mod sigv4;
-mod text;
+pub mod text;
 
 pub use aws_identity::{
     AWS_CONTAINER_TOKEN, AWS_EXTERNAL_ID, AWS_ROLE_ARN, AWS_USER_KEY_ID, AWS_USER_SECRET, AWS_WEB_TOKEN, aws_identity,

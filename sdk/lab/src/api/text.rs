@@ -1,7 +1,7 @@
 //! TXT content as APIs show it: the presentation form of RFC 1035 section 5.1.
 
 /// Strings of at most 255 bytes, each in quotes.
-pub(super) fn quoted(value: &str) -> String {
+pub fn quoted(value: &str) -> String {
     let escape = |byte: &u8| match byte {
         b'"' | b'\\' => format!("\\{}", char::from(*byte)),
         b' '..=b'~' => char::from(*byte).to_string(),
@@ -12,7 +12,7 @@ pub(super) fn quoted(value: &str) -> String {
 }
 
 /// The value of quoted strings with blanks between; `None` if it is anything else.
-pub(super) fn unquoted(text: &str) -> Option<String> {
+pub fn unquoted(text: &str) -> Option<String> {
     let mut value = Vec::new();
     let mut rest = text.as_bytes();
     while let Some(inner) = rest.strip_prefix(b"\"") {
