@@ -44,6 +44,20 @@ pub fn bind_counting(algorithm: &str) -> Option<(NameServer, String)> {
     Some((server, format!("http://127.0.0.1:{port}/json/v1/server")))
 }
 
+/// [`bind`] whose key may update just one name.
+///
+/// # Panics
+/// If it cannot be started; under CI=true also if it is not there.
+pub fn bind_for_one_name(name: &str) -> Option<NameServer> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let rights = format!("update-policy {{ grant acmite name {name} TXT; }};");
+    start(
+        address,
+        &key("hmac-sha256"),
+        &[("example.test", zone_text(1, &["_acme-challenge IN TXT \"foreign\""]), &rights)],
+    )
+}
+
 fn key(algorithm: &str) -> String {
     format!("key \"acmite\" {{ algorithm {algorithm}; secret \"{TSIG_SECRET}\"; }};\n")
 }

@@ -1,5 +1,6 @@
 //! What `acmite plugin check`, `info` and `list` tell.
 
+use acmite_lab::Lab;
 use acmite_lab::api::{CloudflareToken, MockApi, Reply, Request, cloudflare};
 use acmite_lab::dns::Store;
 use acmite_tests::acmite::{Acmite, Finished};
@@ -67,6 +68,25 @@ async fn a_zone_that_fails_does_not_keep_the_next_from_being_checked() {
     let works: Vec<(Value, Value)> =
         checked(&done).into_iter().map(|event| (event["zone"].clone(), event["works"].clone())).collect();
     assert_eq!(works, [(json!("absent.test"), json!(false)), (json!("example.test"), json!(true))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_wrong_key_let_nothing_be_published_nothing_is_said_to_be_left() {
+    let lab = Lab::builder().zone("example.test").start().await.expect("a lab");
+    let folder = tempfile::tempdir().expect("a folder");
+    let facts = lab.description();
+    let root = folder.path().join("root.pem");
+    std::fs::write(&root, &facts.tls_root_pem).expect("written");
+    let run = Acmite::new("issue --agree-tos -d example.test --dns-plugin cloudflare", &folder.path().join("state"))
+        .args(["--server", &facts.directory_url, "--dns-resolver", &facts.resolver.to_string()])
+        .args(["--ca-bundle"])
+        .args([root])
+        .env("ACMITE_LAB_ORIGINS", &format!("cloudflare.api={}", facts.cloudflare_url))
+        .env("CLOUDFLARE_DNS_API_TOKEN", "token-of-another-one-altogether");
+    let done = tokio::task::spawn_blocking(|| run.run()).await.expect("a run").expect_code(4);
+    assert!(done.stderr.contains("copy the whole API token again") && !done.stderr.contains("removed"), "{done}");
+    assert_eq!(std::fs::read_dir(folder.path().join("state/journal")).expect("a journal").count(), 0);
+    assert_eq!(lab.cloudflare.received(), 1, "one request tells that the key is wrong");
 }
 
 #[tokio::test(flavor = "multi_thread")]

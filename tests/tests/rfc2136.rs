@@ -5,10 +5,12 @@ use acmite::plugin::overrides::OriginOverrides;
 use acmite::plugin::provider::{CallFault, Provider};
 use acmite::plugin::told::ErrorKind;
 use acmite::plugin::wire::TxtRecord;
-use acmite_tests::bind::bind;
+use acmite_tests::bind::{bind, bind_for_one_name};
 use acmite_tests::knot::knot;
 use acmite_tests::name_server::{NameServer, TSIG_SECRET};
+use acmite_tests::pebble::{Options, Version, pebble};
 use acmite_tests::plugins;
+use acmite_tests::scene::Scene;
 
 fn provider(server: &NameServer, algorithm: &str, secret: &str) -> Provider {
     let settings = [
@@ -65,4 +67,31 @@ async fn a_wrong_secret_is_denied_and_changes_nothing() {
         assert_eq!((told.kind, told.code.as_str()), (ErrorKind::Denied, "BADSIG"), "{error}");
         assert_eq!(server.txt(NAME).unwrap(), ["foreign"]);
     }
+}
+
+/// A wrong key, a right that is missing and a zone that is not there are three things to do something else about.
+#[test]
+fn bind_tells_a_wrong_key_from_a_missing_right_and_from_a_missing_zone() {
+    let Some(server) = bind_for_one_name("_acme-challenge.allowed.example.test") else { return };
+    let Some(ca) = pebble(Version::Newest, server.address, &Options::default()) else { return };
+    for (from, to, zone, code, kind) in [
+        ("\"acmite\"", "\"another\"", "example.test", 4, "denied"),
+        (TSIG_SECRET, "d3Jvbmctc2VjcmV0LXdyb25nLXNlY3JldA==", "example.test", 4, "denied"),
+        ("", "", "absent.test", 8, "zone-not-found"),
+    ] {
+        let scene = Scene::rfc2136(&server);
+        scene.change_credentials(from, to);
+        let done = scene.check().args(["--json", "--zone", zone]).run().expect_code(code);
+        assert_eq!(done.events()[0]["kind"], kind, "{done}");
+    }
+    let scene = Scene::rfc2136(&server);
+    // Nothing but an update tells what a key may update.
+    scene.check().args(["--zone", "example.test"]).run().expect_code(0);
+    for done in [scene.issue(&ca).names(["example.test"]).run(), scene.test("example.test").run()] {
+        let done = done.expect_code(4);
+        assert!(done.stderr.contains("the key may not do this in example.test; allow it TXT updates there"), "{done}");
+    }
+    assert_eq!((server.all_txt("example.test").len(), scene.journal().len()), (1, 0));
+    scene.issue(&ca).names(["allowed.example.test"]).run().expect_code(0);
+    assert_eq!((server.all_txt("example.test").len(), scene.journal().len()), (1, 0));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -198,9 +199,17 @@ impl Publisher<'_> {
         let (plugin, values) = (instance.id().to_owned(), records.len());
         self.session.tell(Event::Publishing { zone: zone.apex.clone(), plugin, values });
         let started = Instant::now();
-        let on_failure = |error: &CallError| self.session.tell(retrying(&zone.apex, error));
+        let stood = entry.may_stand();
+        entry.set_may_stand(true);
+        let has_written = AtomicBool::new(stood);
+        let on_failure = |error: &CallError| {
+            has_written.fetch_or(error.has_written, Ordering::Relaxed);
+            self.session.tell(retrying(&zone.apex, error));
+        };
         let present = || instance.provider.present(&zone.apex, records, self.options.ttl);
-        let published = until_settled(deadline, on_failure, present).await?;
+        let published = until_settled(deadline, on_failure, present).await.inspect_err(|error| {
+            entry.set_may_stand(error.has_written || has_written.load(Ordering::Relaxed));
+        })?;
         entry.record(&published.state, &published.memory)?;
         self.session.tell(Event::Published { zone: zone.apex.clone(), took_ms: milliseconds(started) });
         Ok(published)
@@ -240,9 +249,18 @@ impl Publisher<'_> {
 }
 
 /// Removes what an entry of the journal names, and the entry with it; if that fails, the entry stays for the next run.
-/// Gives whether it was removed.
+/// The provider is not asked where nothing can stand, as it may be for want of the very right. Gives whether it was removed.
 pub(super) async fn withdraw(session: &Session<'_>, instance: &Instance, entry: HeldEntry) -> bool {
     let zone = entry.entry().zone.clone();
+    if !entry.may_stand() {
+        return match entry.finish() {
+            Ok(()) => true,
+            Err(error) => {
+                session.tell(Event::NotCleanedUp { zone, error: chain(&error) });
+                false
+            }
+        };
+    }
     let deadline = Instant::now() + CLEANUP_TIME;
     let removed = match timeout_at(deadline, remove(session, instance, entry.entry(), deadline)).await {
         Ok(Ok(())) => entry.finish().map_err(|error| chain(&error)),

@@ -54,7 +54,12 @@ mod tests {
 
     fn failure(kind: ErrorKind, retry_after: Option<Duration>) -> CallError {
         let told = Told { kind, code: String::new(), message: "no".into(), status: None, retry_after, hint: None };
-        CallError { plugin: "quill".into(), phase: Phase::Present, fault: CallFault::Told(Box::new(told)) }
+        CallError {
+            plugin: "quill".into(),
+            phase: Phase::Present,
+            fault: CallFault::Told(Box::new(told)),
+            has_written: false,
+        }
     }
 
     #[test]

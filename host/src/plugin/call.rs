@@ -71,6 +71,11 @@ impl CallState {
         self.guard.memory()
     }
 
+    /// Whether a record may have been changed.
+    pub(super) fn has_written(&self) -> bool {
+        self.guard.has_written()
+    }
+
     /// The guest's last log line.
     pub(super) fn last_words(&self) -> Option<String> {
         self.last_line.clone()
@@ -276,6 +281,10 @@ impl wit::dns_update::Host for CallState {
         }
         let deadline = self.deadline - self.limits.report_time;
         let result = updater.apply(&zone, &additions, &deletions, ttl, deadline).await;
+        // What is answered with an error is not done, nor a part of it: RFC 2136 section 3.
+        if matches!(result, Ok(()) | Err(UpdateError::Unanswered(_))) {
+            self.guard.note_write();
+        }
         tracing::debug!(plugin = self.plugin, %zone, additions = additions.len(), deletions = deletions.len(), ok = result.is_ok(), "DNS update");
         Ok(result.map_err(update_error))
     }

@@ -30,6 +30,7 @@ pub struct Guard {
     settings: BTreeMap<String, String>,
     scope: Scope,
     facts: Facts,
+    has_written: bool,
 }
 
 /// A request that may be sent once its secrets are in place.
@@ -66,6 +67,13 @@ pub struct Admitted {
     changes: Vec<Change>,
 }
 
+impl Admitted {
+    /// Whether it changes records.
+    pub fn writes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+}
+
 impl Guard {
     /// Begins a call; `memory` is what [`Guard::memory`] gave in an earlier one, or empty.
     pub fn new(
@@ -75,7 +83,17 @@ impl Guard {
         memory: &[u8],
     ) -> Result<Self, GuardError> {
         let facts = Facts::remembered(memory).map_err(|source| GuardError::Memory { source })?;
-        Ok(Self { manifest, settings: settings.iter().cloned().collect(), scope, facts })
+        Ok(Self { manifest, settings: settings.iter().cloned().collect(), scope, facts, has_written: false })
+    }
+
+    /// Remembers that a change of records was sent, and not refused for certain.
+    pub fn note_write(&mut self) {
+        self.has_written = true;
+    }
+
+    /// Whether the call may have changed a record.
+    pub fn has_written(&self) -> bool {
+        self.has_written
     }
 
     /// Judges requests that are to be sent side by side; the first that is refused refuses all.

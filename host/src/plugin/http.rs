@@ -168,8 +168,23 @@ pub(super) async fn send_all(
     admitted
         .iter()
         .zip(replies)
-        .map(|(admitted, reply)| reply.and_then(|reply| receive(guard, secrets, admitted, reply)))
+        .map(|(admitted, reply)| {
+            if admitted.writes() && may_be_done(&reply) {
+                guard.note_write();
+            }
+            receive(guard, secrets, admitted, reply?)
+        })
         .collect()
+}
+
+/// Whether what was asked for may have been done: not by who does not know or allow the credential (RFC 9110 sections
+/// 15.5.2 and 15.5.4).
+fn may_be_done(reply: &Result<RawReply, SendError>) -> bool {
+    match reply {
+        Ok(reply) => reply.status != UNAUTHORIZED && reply.status != FORBIDDEN,
+        Err(SendError::Unanswered(_)) => true,
+        Err(SendError::Refused(_) | SendError::Unsent(_)) => false,
+    }
 }
 
 fn refused_batch(count: usize, refused: usize, error: &str) -> Vec<Result<Reply, SendError>> {
@@ -447,6 +462,7 @@ fn cookie_value(line: &HeaderValue, name: &str) -> Option<Zeroizing<Vec<u8>>> {
 const HIDDEN_HEADERS: [&str; 8] =
     ["set-cookie", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-authenticate"];
 const UNAUTHORIZED: u16 = 401;
+const FORBIDDEN: u16 = 403;
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 const HEADER_BLOCK_BYTES: usize = 32 * 1024;
 const REQUEST_BODY_BYTES: usize = 1024 * 1024;

@@ -157,7 +157,7 @@ impl Provider {
         let state = self.finish(&call, result)?;
         let (bytes, limit) = (state.len(), self.limits.state_bytes);
         if bytes > limit {
-            return Err(self.error(Phase::Present, CallFault::StateTooLarge { bytes, limit }));
+            return Err(self.failed(&call, CallFault::StateTooLarge { bytes, limit }));
         }
         let memory = call.store.data().memory();
         Ok(Published { state, memory })
@@ -295,7 +295,7 @@ impl Provider {
                 if let (ErrorKind::Denied, Some(supply)) = (told.kind, &self.supply) {
                     supply.refused();
                 }
-                Err(self.error(call.phase, CallFault::Told(Box::new(told))))
+                Err(self.failed(call, CallFault::Told(Box::new(told))))
             }
             Err(trap) => Err(self.trap(call, &trap)),
         }
@@ -313,7 +313,7 @@ impl Provider {
                 CallFault::Trapped { code: first_line(&trap.root_cause().to_string()), last_words: state.last_words() }
             }
         };
-        self.error(call.phase, fault)
+        self.failed(call, fault)
     }
 
     fn out_of_time(&self) -> CallFault {
@@ -321,7 +321,11 @@ impl Provider {
     }
 
     fn error(&self, phase: Phase, fault: CallFault) -> CallError {
-        CallError { plugin: self.manifest.id.clone(), phase, fault }
+        CallError { plugin: self.manifest.id.clone(), phase, fault, has_written: false }
+    }
+
+    fn failed(&self, call: &Call, fault: CallFault) -> CallError {
+        CallError { has_written: call.store.data().has_written(), ..self.error(call.phase, fault) }
     }
 }
 
@@ -410,6 +414,8 @@ pub struct CallError {
     pub phase: Phase,
     /// What happened.
     pub fault: CallFault,
+    /// Whether the call may have changed a record before.
+    pub has_written: bool,
 }
 
 /// What can happen in a call.

@@ -146,11 +146,12 @@ impl CertificateStore {
     /// Removes versions that `is_over` says nobody can use any more, oldest first, each with its key; it is asked with
     /// the certificate, PEM. The live one, the newest `kept` ones, and what cannot be read stay. Gives how many it removed.
     pub fn remove_over(&self, kept: usize, is_over: impl Fn(&str) -> bool) -> Result<usize, StoreError> {
+        if self.versions().len() <= kept {
+            return Ok(0);
+        }
         let _lock = self.lock()?;
         let live = self.live_target().and_then(|target| number(&target));
-        let mut versions: Vec<_> =
-            files_in(&self.state.archive(&self.name)).into_iter().filter(|folder| number(folder).is_some()).collect();
-        versions.sort_by_key(|folder| number(folder));
+        let mut versions = self.versions();
         versions.truncate(versions.len().saturating_sub(kept));
         versions.retain(|folder| {
             number(folder) != live && fs::read_to_string(folder.join("cert.pem")).is_ok_and(|pem| is_over(&pem))
@@ -160,6 +161,14 @@ impl CertificateStore {
             fs::remove_dir_all(folder).map_err(source)?;
         }
         Ok(versions.len())
+    }
+
+    /// Their folders, the oldest first.
+    fn versions(&self) -> Vec<PathBuf> {
+        let archive = self.state.archive(&self.name);
+        let mut versions: Vec<_> = files_in(&archive).into_iter().filter(|folder| number(folder).is_some()).collect();
+        versions.sort_by_key(|folder| number(folder));
+        versions
     }
 
     /// The live certificate with the key that belongs to it; `None` where there is none yet.

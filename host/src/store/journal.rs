@@ -52,7 +52,7 @@ impl<T: Journalled> Journal<T> {
         aws_lc_rs::rand::fill(&mut id).map_err(|_| JournalError::NoRandom)?;
         let path = self.folder.join(format!("{}.json", HEXLOWER.encode(&id)));
         let lock = FileLock::try_acquire(&path.with_extension("lock"))?;
-        let held = HeldEntry { entry, path, lock };
+        let held = HeldEntry { entry, path, lock, may_stand: false };
         match held.write() {
             Ok(()) => Ok(held),
             Err(error) => {
@@ -83,7 +83,7 @@ impl<T: Journalled> Journal<T> {
                 continue;
             }
             match load(&path) {
-                Ok(entry) => orphans.push(HeldEntry { entry, path, lock }),
+                Ok(entry) => orphans.push(HeldEntry { entry, path, lock, may_stand: true }),
                 Err(why) => {
                     damages.push(set_aside(path, why)?);
                     remove_lock(lock)?;
@@ -104,7 +104,7 @@ impl<T: Journalled> Journal<T> {
         for path in self.kept_paths(fits)? {
             let lock = FileLock::acquire_blocking(&path.with_extension("lock"), CLAIM_TIME)?;
             match load(&path) {
-                Ok(entry) => claimed.push(HeldEntry { entry, path, lock }),
+                Ok(entry) => claimed.push(HeldEntry { entry, path, lock, may_stand: true }),
                 // Another process has finished it meanwhile.
                 Err(_) => remove_lock(lock)?,
             }
@@ -250,6 +250,7 @@ pub struct HeldEntry<T = Entry> {
     entry: T,
     path: PathBuf,
     lock: FileLock,
+    may_stand: bool,
 }
 
 impl HeldEntry<Entry> {
@@ -265,6 +266,16 @@ impl<T: Journalled> HeldEntry<T> {
     /// What is written.
     pub fn entry(&self) -> &T {
         &self.entry
+    }
+
+    /// Whether something of it may be published. An entry that was just begun says no, one of another process yes.
+    pub fn may_stand(&self) -> bool {
+        self.may_stand
+    }
+
+    /// Says whether something of it may be published.
+    pub fn set_may_stand(&mut self, may_stand: bool) {
+        self.may_stand = may_stand;
     }
 
     /// Removes the entry: nothing of it is published any more.

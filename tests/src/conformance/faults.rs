@@ -47,7 +47,11 @@ pub async fn a_status_on_a_write_becomes_its_kind_of_error(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     for (code, kind) in KINDS {
         bench.fail_next_write(&status(code));
-        let told = told(bench.present(&ours()).await);
+        let before = bench.records("example.test");
+        let failed = bench.present(&ours()).await;
+        let knows = failed.as_ref().is_err_and(|error| error.has_written);
+        assert!(knows || bench.records("example.test") == before, "{code}: what was written would stay");
+        let told = told(failed);
         assert_eq!((told.kind, told.status), (kind, Some(code)), "{told}");
         bench.cleanup(&ours(), &Published::default()).await.expect("removed");
     }
@@ -79,7 +83,9 @@ pub async fn a_reply_that_breaks_off_is_a_passing_fault(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     let before = bench.records("example.test");
     bench.fail_next_write(&Fault::BreaksOff);
-    let told = told(bench.present(&ours()).await);
+    let failed = bench.present(&ours()).await;
+    assert!(failed.as_ref().is_err_and(|error| error.has_written), "what was written would stay");
+    let told = told(failed);
     assert_eq!((told.kind, told.status), (ErrorKind::Transient, None), "{told}");
     bench.cleanup(&ours(), &Published::default()).await.expect("removed");
     assert_eq!(bench.records("example.test"), before);
@@ -128,7 +134,8 @@ pub async fn a_failed_publication_is_removed_without_state(adapter: &Adapter) {
     let bench = Bench::start(adapter).await.expect("a mock");
     let before = bench.records("example.test");
     bench.fail_next_write(&Fault::FailsAfter { status: 500 });
-    told(bench.present(&ours()).await);
+    let error = bench.present(&ours()).await.expect_err("an error");
+    assert!(error.has_written, "what was written would stay");
     assert!(bench.records("example.test").len() > before.len());
     bench.cleanup(&ours(), &Published::default()).await.expect("removed");
     assert_eq!(bench.records("example.test"), before);
