@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use acmite_tests::knot::{bind_with_laggard, laggard};
+use acmite_tests::name_server::TSIG_SECRET;
 use acmite_tests::pebble::{Options, Pebble, Version, pebble};
 use acmite_tests::powerdns::{PowerDns, powerdns};
 use acmite_tests::proxy::{Moment, Proxy};
@@ -82,6 +83,27 @@ fn cleanup_removes_the_records_of_a_killed_run_and_leaves_those_of_a_living_one(
     living.signal("INT");
     living.finish().expect_code(130);
     assert_clean(&scene, &peer);
+}
+
+#[test]
+fn what_the_provider_will_not_remove_is_named_and_forgotten_when_asked() {
+    let Some((server, _laggard)) = bind_with_laggard() else { return };
+    let Some(ca) = pebble(Version::Newest, server.address, &Options::default()) else { return };
+    let scene = Scene::rfc2136(&server);
+    let mut run = scene.issue(&ca).args(["--json"]).names(["a.example.test"]).start();
+    run.await_event("published");
+    run.kill();
+    scene.change_credentials(TSIG_SECRET, "d3Jvbmctc2VjcmV0LXdyb25nLXNlY3JldA==");
+    let left = server.all_txt("example.test");
+    let (name, value) = left.iter().find_map(|one| one.split_once(". ")).expect("a record");
+    let named = format!("{name} TXT \"{value}\"");
+    let kept = scene.cleanup().run().expect_code(11);
+    assert!(kept.stdout.contains("still there  1 value in example.test") && kept.stdout.contains(&named), "{kept}");
+    let forgotten = scene.cleanup().args(["--forget"]).run().expect_code(0);
+    assert!(forgotten.stdout.contains("forgotten") && forgotten.stdout.contains(&named), "{forgotten}");
+    let nothing = scene.cleanup().run().expect_code(0);
+    assert_eq!(nothing.stdout.trim(), "nothing was left behind");
+    assert_eq!(server.all_txt("example.test"), left, "by hand");
 }
 
 #[test]

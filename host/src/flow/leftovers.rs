@@ -34,8 +34,8 @@ pub struct Leftover {
     pub zone: DnsName,
     /// As the user named the provider.
     pub plugin: String,
-    /// Names of the records.
-    pub names: Vec<DnsName>,
+    /// Names and values of the records.
+    pub records: Vec<(DnsName, String)>,
     /// Why it is still there; empty if it is not.
     pub why: String,
 }
@@ -65,6 +65,16 @@ pub async fn remove_leftovers(session: &Session<'_>) -> Result<LeftoversReport, 
     Ok(report)
 }
 
+/// Gives up every entry of records that no living process holds: nobody will try to remove them again.
+pub fn forget_leftovers(session: &Session<'_>) -> Result<Vec<Leftover>, LeftoversError> {
+    let (orphans, _) = Journal::<Entry>::new(session.state).orphans(OffsetDateTime::now_utc())?;
+    let forget = |orphan: HeldEntry| {
+        let found = leftover(&orphan, "forgotten".to_owned());
+        orphan.finish().map(|()| found).map_err(LeftoversError::from)
+    };
+    orphans.into_iter().map(forget).collect()
+}
+
 async fn remove_one(session: &Session<'_>, orphan: HeldEntry, report: &mut LeftoversReport) {
     let instance = match session.providers.for_entry(orphan.entry()) {
         Ok(instance) => instance,
@@ -84,8 +94,7 @@ async fn remove_one(session: &Session<'_>, orphan: HeldEntry, report: &mut Lefto
 
 fn leftover(orphan: &HeldEntry, why: String) -> Leftover {
     let entry = orphan.entry();
-    let names = entry.records.iter().map(|(name, _)| name.clone()).collect();
-    Leftover { zone: entry.zone.clone(), plugin: entry.plugin.spec.clone(), names, why }
+    Leftover { zone: entry.zone.clone(), plugin: entry.plugin.spec.clone(), records: entry.records.clone(), why }
 }
 
 /// Why the journal could not be worked off.

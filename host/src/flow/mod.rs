@@ -90,7 +90,7 @@ pub use finish::FinishError;
 pub use http01::Http01Error;
 pub use issue::{IssueError, issue};
 pub use keep::Issued;
-pub use leftovers::{Leftover, LeftoversError, LeftoversReport, remove_leftovers};
+pub use leftovers::{Leftover, LeftoversError, LeftoversReport, forget_leftovers, remove_leftovers};
 pub use material::MaterialError;
 pub use method::{Method, MethodError, Methods};
 pub use on_behalf::{AwaitFor, OnBehalfError, publish_for, withdraw_for};
