@@ -95,3 +95,18 @@ fn bind_tells_a_wrong_key_from_a_missing_right_and_from_a_missing_zone() {
     scene.issue(&ca).names(["allowed.example.test"]).run().expect_code(0);
     assert_eq!((server.all_txt("example.test").len(), scene.journal().len()), (1, 0));
 }
+
+#[test]
+fn the_file_of_certbots_plugin_works_unchanged_with_its_port() {
+    let Some(server) = bind("hmac-sha256") else { return };
+    let text = format!(
+        "# Target DNS server\ndns_rfc2136_server = {}\n# Target DNS port\ndns_rfc2136_port = {}\n\
+         dns_rfc2136_name = acmite.\ndns_rfc2136_secret = {TSIG_SECRET}\ndns_rfc2136_algorithm = HMAC-SHA256\n\
+         # TSIG sign SOA query\ndns_rfc2136_sign_query = false\n",
+        server.address.ip(),
+        server.address.port()
+    );
+    let scene = Scene::new("rfc2136", server.address, &text);
+    let done = scene.check().args(["--zone", "example.test"]).run().expect_code(0);
+    assert!(done.stderr.contains("dns_rfc2136_sign_query is passed over"), "{done}");
+}

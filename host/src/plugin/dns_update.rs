@@ -1,7 +1,7 @@
 //! DNS UPDATE (RFC 2136) of TXT records, signed with TSIG (RFC 8945).
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -67,7 +67,7 @@ impl DnsUpdater {
             .map_err(|_| refused("the TSIG secret is not base64; copy it as the key file has it".into()))?;
         let signer = TSigner::new(key, algorithm, name, FUDGE_SECONDS)
             .map_err(|_| refused("the TSIG key cannot be used with this algorithm".into()))?;
-        Ok(Self { server: with_port(server), user_typed: false, signer, sent: AtomicU64::new(0) })
+        Ok(Self { server: with_port(server, None)?, user_typed: false, signer, sent: AtomicU64::new(0) })
     }
 
     /// The server is the user's own setting: it may stand in a private network or on this machine.
@@ -200,14 +200,21 @@ impl DnsUpdater {
     }
 }
 
-fn with_port(server: &str) -> String {
-    match server.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V6(address)) => format!("[{address}]:53"),
-        Ok(std::net::IpAddr::V4(address)) => format!("{address}:53"),
+/// A server with the port that is used where it names none.
+pub(super) fn with_port(server: &str, port: Option<&str>) -> Result<String, UpdateError> {
+    let refused = |_| {
+        UpdateError::Refused(format!("the port {:?} is none; it is a number up to 65535", port.unwrap_or_default()))
+    };
+    let port = port.map_or(Ok(DNS_PORT), str::parse::<u16>).map_err(refused)?;
+    Ok(match server.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]:{port}"),
+        Ok(IpAddr::V4(address)) => format!("{address}:{port}"),
         Err(_) if server.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) => server.to_owned(),
-        Err(_) => format!("{server}:53"),
-    }
+        Err(_) => format!("{server}:{port}"),
+    })
 }
+
+const DNS_PORT: u16 = 53;
 
 async fn round_trip(stream: &mut TcpStream, message: &[u8]) -> std::io::Result<Vec<u8>> {
     let length = u16::try_from(message.len()).map_err(std::io::Error::other)?;
@@ -334,7 +341,15 @@ mod tests {
             ("[::1]:5353", "[::1]:5353"),
             ("192.0.2.1:54", "192.0.2.1:54"),
         ] {
-            assert_eq!(with_port(given), full);
+            assert_eq!(with_port(given, None).expect("a server"), full);
+        }
+        for (given, full) in
+            [("ns.example", "ns.example:5353"), ("::1", "[::1]:5353"), ("192.0.2.1:54", "192.0.2.1:54")]
+        {
+            assert_eq!(with_port(given, Some("5353")).expect("a server"), full);
+        }
+        for port in ["", "dns", "65536", "-1"] {
+            assert!(with_port("ns.example", Some(port)).is_err(), "{port}");
         }
     }
 

@@ -92,6 +92,8 @@ impl Semantics {
 #[expect(missing_docs, reason = "the manifest's own keys")]
 pub struct DnsUpdateSpec {
     pub server: String,
+    /// Where the server names none; 53 unless given.
+    pub port: Option<String>,
     pub key_name: String,
     pub algorithm: String,
     /// Name of the secret field.

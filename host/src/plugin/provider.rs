@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::name::DnsName;
 use crate::plugin::bindings::{self, acmite::provider as wit};
 use crate::plugin::call::CallState;
-use crate::plugin::dns_update::{DnsUpdater, UpdateError};
+use crate::plugin::dns_update::{DnsUpdater, UpdateError, with_port};
 use crate::plugin::fuel::FuelMeter;
 use crate::plugin::guard::Guard;
 use crate::plugin::http::{Wire, WireError, fill_settings};
@@ -364,8 +364,9 @@ fn updater(
     let Some(spec) = &manifest.dns_update else { return Ok(None) };
     let secret = secrets.iter().find(|(name, _)| *name == spec.secret).map(|(_, value)| value.clone());
     let filled = |template: &str| fill_settings(template, settings);
+    let port = spec.port.as_ref().map(|port| filled(port));
     DnsUpdater::new(
-        &filled(&spec.server),
+        &with_port(&filled(&spec.server), port.as_deref())?,
         &filled(&spec.key_name),
         &filled(&spec.algorithm),
         secret.unwrap_or_default(),

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{CredentialSources, CredentialsError, Value, read_text};
 use crate::plugin::field::FieldSpec;
+use crate::words::one_line;
 
 /// The fields that a file has values for.
 pub(super) fn read_file(
@@ -20,14 +21,20 @@ pub(super) fn read_file(
     {
         return Ok(vec![Value { field: field.name.clone(), text, place: path.display().to_string() }]);
     }
-    let pairs = if is_toml(&text) { toml_pairs(path, &text, sources)? } else { line_pairs(path, &text)? };
+    let is_ours = is_toml(&text);
+    let pairs = if is_ours { toml_pairs(path, &text, sources)? } else { line_pairs(path, &text)? };
     let mut values: Vec<Value> = Vec::new();
     for (line, key, value) in pairs {
         let named =
             |f: &&FieldSpec| f.name == key || is_certbots(f, &key) || f.lego.contains(&key) || f.env.contains(&key);
         let Some(field) = fields.iter().find(named) else {
-            let valid = fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(CredentialsError::UnknownKey { path: path.to_owned(), line, key, valid });
+            if is_ours {
+                let valid = fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(CredentialsError::UnknownKey { path: path.to_owned(), line, key, valid });
+            }
+            // A file for another client says more than concerns acmite.
+            tracing::warn!(place = format!("{}:{line}", path.display()), "{} is passed over", one_line(&key));
+            continue;
         };
         let earlier = values.iter_mut().find(|value| value.field == field.name);
         if let (Some(earlier), true) = (earlier, field.name != key && has_many(field)) {

@@ -155,19 +155,34 @@ fn the_credentials_directory_holds_a_file_for_the_plugin_or_for_one_secret() {
     }
 }
 
-/// The names that certbot's plugins and lego have, for each bundled provider; all of a line belong together.
+/// The names that certbot's plugins and lego have, for each bundled provider; all of a line belong together, and lines
+/// that acmite has no use for are passed over. certbot's are those of the plugins on the Python Package Index on
+/// 2026-11-28: certbot-dns-cloudflare, -digitalocean, -linode, -ovh and -rfc2136 5.8.0, -azure 2.6.1, -duckdns 1.9.0,
+/// -hetzner 4.0.0, -hetzner-cloud 1.1.0, -inwx 3.0.3, -pdns 0.1.1, -porkbun 0.11.0, -powerdns 0.2.1, -tencentcloud 2.1.1.
 /// Namecheap is not here: its client_ip has no name elsewhere.
-const NAMES_OF_OTHERS: [(&str, &str, usize); 24] = [
+const NAMES_OF_OTHERS: &[(&str, &str, usize)] = &[
     ("cloudflare", "dns_cloudflare_api_token = x", 1),
     ("cloudflare", "CLOUDFLARE_DNS_API_TOKEN=x", 1),
     ("cloudflare", "CF_DNS_API_TOKEN=x", 1),
+    ("cloudflare", "dns_cloudflare_email = x\ndns_cloudflare_api_key = x", 2),
+    ("cloudflare", "CLOUDFLARE_EMAIL=x\nCLOUDFLARE_API_KEY=x", 2),
     ("digitalocean", "dns_digitalocean_token = x", 1),
     ("digitalocean", "DO_AUTH_TOKEN=x", 1),
     ("dnspod", "TENCENTCLOUD_SECRET_ID=x\nTENCENTCLOUD_SECRET_KEY=x", 2),
+    ("dnspod", "dns_tencentcloud_secret_id = x\ndns_tencentcloud_secret_key = x", 2),
     ("duckdns", "dns_duckdns_token = x", 1),
     ("duckdns", "DUCKDNS_TOKEN=x", 1),
     ("hetzner", "HETZNER_API_TOKEN=x", 1),
-    ("inwx", "dns_inwx_username = x\ndns_inwx_password = x\ndns_inwx_shared_secret = x", 3),
+    ("hetzner", "dns_hetzner_api_token = x", 1),
+    ("hetzner", "dns_hetzner_cloud_api_token = x", 1),
+    ("linode", "dns_linode_key = x\ndns_linode_version = 4", 1),
+    ("linode", "LINODE_TOKEN=x\nLINODE_TTL=300", 1),
+    (
+        "inwx",
+        "dns_inwx_url = https://api.domrobot.com/xmlrpc/\ndns_inwx_username = x\ndns_inwx_password = x\n\
+             dns_inwx_shared_secret = x",
+        3,
+    ),
     ("inwx", "INWX_USERNAME=x\nINWX_PASSWORD=x\nINWX_SHARED_SECRET=x", 3),
     (
         "ovh",
@@ -178,12 +193,21 @@ const NAMES_OF_OTHERS: [(&str, &str, usize); 24] = [
     ("ovh", "OVH_ENDPOINT=ovh-ca\nOVH_APPLICATION_KEY=x\nOVH_APPLICATION_SECRET=x\nOVH_CONSUMER_KEY=x", 4),
     ("porkbun", "dns_porkbun_key = x\ndns_porkbun_secret = x", 2),
     ("porkbun", "PORKBUN_API_KEY=x\nPORKBUN_SECRET_API_KEY=x", 2),
-    ("powerdns", "PDNS_API_URL=http://127.0.0.1:8081\nPDNS_API_KEY=x", 2),
+    ("powerdns", "PDNS_API_URL=http://127.0.0.1:8081\nPDNS_API_KEY=x\nPDNS_SERVER_NAME=x", 3),
+    ("powerdns", "dns_powerdns_api_url = https://ns.example\ndns_powerdns_api_key = x", 2),
+    (
+        "powerdns",
+        "dns_pdns_endpoint = https://ns.example\ndns_pdns_api_key = x\ndns_pdns_server_id = localhost\n\
+             dns_pdns_disable_notify = false",
+        3,
+    ),
     (
         "rfc2136",
-        "dns_rfc2136_server = 192.0.2.1\ndns_rfc2136_name = k.\ndns_rfc2136_secret = eA==\n\
-                 dns_rfc2136_algorithm = HMAC-SHA512",
-        4,
+        "# Target DNS server\ndns_rfc2136_server = 192.0.2.1\n# Target DNS port\ndns_rfc2136_port = 53\n\
+             # TSIG key name\ndns_rfc2136_name = keyname.\n# TSIG key secret\ndns_rfc2136_secret = eA==\n\
+             # TSIG key algorithm\ndns_rfc2136_algorithm = HMAC-SHA512\n# TSIG sign SOA query\n\
+             dns_rfc2136_sign_query = false",
+        5,
     ),
     ("rfc2136", "RFC2136_NAMESERVER=192.0.2.1\nRFC2136_TSIG_KEY=k.\nRFC2136_TSIG_SECRET=eA==", 3),
     ("route53", "AWS_ACCESS_KEY_ID=x\nAWS_SECRET_ACCESS_KEY=x\nAWS_SESSION_TOKEN=x", 3),
@@ -214,7 +238,7 @@ const NAMES_OF_OTHERS: [(&str, &str, usize); 24] = [
 #[test]
 fn the_files_of_certbot_and_lego_are_taken_as_they_are() {
     let mut untaken = Vec::new();
-    for (id, text, count) in NAMES_OF_OTHERS {
+    for (id, text, count) in NAMES_OF_OTHERS.iter().copied() {
         let component = crate::plugin::bundled::component(id).expect("a bundled provider");
         let manifest = crate::plugin::inspect::inspect(component).expect("a provider").manifest;
         let folder = tempfile::tempdir().expect("a folder");
