@@ -364,8 +364,8 @@ fn updater(
     let Some(spec) = &manifest.dns_update else { return Ok(None) };
     let secret = secrets.iter().find(|(name, _)| *name == spec.secret).map(|(_, value)| value.clone());
     let filled = |template: &str| fill_settings(template, settings);
-    // A template that is as before names a setting that was not given.
-    let port = spec.port.as_ref().map(|port| filled(port)).filter(|port| Some(port) != spec.port.as_ref());
+    // What is still a template names a setting that was not given.
+    let port = spec.port.as_ref().map(|port| filled(port)).filter(|port| !port.contains('{'));
     DnsUpdater::new(
         &with_port(&filled(&spec.server), port.as_deref())?,
         &filled(&spec.key_name),
