@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a target may panic where something must hold")]
 
 mod acme;
+mod csr;
 mod formats;
 mod requests;
 mod scratch;
@@ -22,6 +23,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("cache", formats::cache),
     ("acme", acme::objects),
     ("pem", formats::pem),
+    ("csr", csr::csr),
     ("import", formats::import),
 ];
 

@@ -4,7 +4,7 @@
 //! folder, and in layer 0, a file sees only files to its left. `layers.rs` among the tests compares every `crate::` path with this table.
 //!
 //! ```text
-//! 3 cli/       exit printer setup providers challenges registration publishing hook_args csr described configured view logging timings issue renew_report renew apply_report apply run list show revoke delete timer persist account import cleanup hook doctor verify plugin lab completions man debug_bundle
+//! 3 cli/       exit printer usage setup providers challenges registration publishing hook_args csr described configured view logging timings issue renew_report renew apply_report apply run list show revoke delete timer persist account import cleanup hook doctor verify plugin lab completions man debug_bundle
 //! 2 config/    environment aws_profile aws_chain azure azure_zones google supplier credentials file text moving
 //! 2 flow/      cancel due event session retry method proof publish dns01 dns_persist01 http01 tls_alpn01 prove leftovers on_behalf trial rate_limit standing clients suggestions deployers pkcs12 hooks round account request material finish keep issue run plan attempt renew apply schedule revoke doctor
 //! 1 acme/      problem pem place jws jwk pauses error http directory account order challenge authorization certificate ari client

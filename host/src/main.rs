@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use acmite::cli::{Cli, exit::Exit, logging};
 use acmite::plugin::compile::{COMPILE, run_child};
-use clap::Parser;
 
 fn main() -> ExitCode {
     acmite::secure_file::forbid_core_dumps();
@@ -12,7 +11,10 @@ fn main() -> ExitCode {
         let arguments: Vec<String> = std::env::args().skip(2).collect();
         return run_child(&arguments, std::io::stdin(), std::io::stdout());
     }
-    let cli = Cli::parse();
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(exit) => return exit.into(),
+    };
     if let Err(failure) = logging::start(cli.global()) {
         return logging::refuse(&failure).into();
     }

@@ -179,6 +179,9 @@ impl CertName {
             return Err(refuse("there is no '*' for addresses"));
         }
         let base = DnsName::parse(rest).map_err(|e| refuse(e.why))?;
+        if base.as_str().parse::<IpAddr>().is_ok() {
+            return Err(refuse("an address is written in plain digits, without a final dot"));
+        }
         if base.as_str().contains('_') {
             return Err(refuse("'_' may not stand in a host name (RFC 952)"));
         }
@@ -303,6 +306,8 @@ mod tests {
         assert_eq!(host("2001:DB8:0::1").server_name(), reverse);
         assert_eq!(host("2001:DB8:0::1").to_string(), "2001:db8::1");
         assert!(host("192.0.2.1").dns().is_none());
-        assert!(CertName::parse("*.192.0.2.1").is_err());
+        for text in ["*.192.0.2.1", "192.0.2.1.", "*.192.0.2.1.", "\u{ff11}92.0.2.1"] {
+            assert!(CertName::parse(text).is_err(), "{text:?} was taken");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What can be asked of a certificate, and a private CA.
 
+use acmite_tests::acmite::Acmite;
 use acmite_tests::openssl;
 use acmite_tests::pebble::{Options, Pebble, Version, pebble};
 use acmite_tests::powerdns::{PowerDns, powerdns};
@@ -32,6 +33,28 @@ fn a_name_in_unicode_is_certified_as_its_a_label() {
     let name = "xn--bcher-kva.example.test";
     let certificate = openssl::verify(&scene.live(name), &ca.issuing_root());
     assert_eq!(openssl::dns_names(&certificate), [&format!("*.{name}"), name]);
+}
+
+#[test]
+fn a_certificate_is_found_by_its_names_as_they_may_be_written_and_no_two_share_a_folder() {
+    let Some((_peer, ca, scene)) = peers(Version::Newest) else { return };
+    let state = scene.state();
+    scene.issue(&ca).names(["bücher.example.test", "*.bücher.example.test"]).run().expect_code(0);
+    let kept = "xn--bcher-kva.example.test";
+    for name in [kept, "bücher.example.test", "*.Bücher.Example.TEST."] {
+        let shown = Acmite::new("show", &state).args([name]).run().expect_code(0);
+        assert!(shown.stdout.contains(kept), "{shown}");
+    }
+    let renewed = Acmite::new("renew --json --force *.Bücher.example.test", &state).args([kept]).run().expect_code(0);
+    let last = renewed.events().pop().expect("a report");
+    assert_eq!(last["certificates"].as_array().map(Vec::len), Some(1), "{renewed}");
+    for name in ["a/b", "a b", "*.example.test", ".a", ""] {
+        let refused = scene.issue(&ca).names(["example.test"]).args(["--cert-name", name]).run().expect_code(2);
+        assert!(refused.stderr.contains("its name is that of a folder"), "{refused}");
+    }
+    Acmite::new("show a_b", &state).run().expect_code(2);
+    Acmite::new("delete bücher.example.test", &state).run().expect_code(0);
+    assert!(!scene.live(kept).exists());
 }
 
 #[test]

@@ -82,6 +82,22 @@ fn whoever_says_so_does_not_wait() {
 }
 
 #[test]
+fn a_described_certificate_that_the_ca_puts_off_waits_unless_the_user_says_so() {
+    let world = World::start();
+    let state = world.fresh_state();
+    let file = world.describe("[certificate.\"example.test\"]\nnames = [\"example.test\"]\n");
+    let apply = || Acmite::new("apply", &state).args(["--config".as_ref(), file.as_os_str()]);
+    world.lab.ca.fail_next(1, Some(Endpoint::NewOrder), &TWO_HOURS);
+    apply().run().expect_code(5);
+    let until = kept(&state);
+    let (held, sent) = asked(&world, apply());
+    assert_eq!(sent, 0, "{held}");
+    assert!(said(&held).contains(shown(&until)) && said(&held).contains("--ignore-rate-limit"), "{held}");
+    apply().args(["--ignore-rate-limit"]).run().expect_code(0);
+    assert!(world.whole_pair(&state).is_some());
+}
+
+#[test]
 fn a_renewal_that_the_ca_puts_off_waits_over_runs_forced_or_not_and_asks_nothing() {
     let world = World::start();
     let state = world.issued_state();

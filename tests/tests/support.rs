@@ -60,6 +60,40 @@ fn neither_the_log_nor_the_bundle_holds_a_secret_and_both_hold_what_helps() {
 }
 
 #[test]
+fn the_bundle_has_log_and_state_where_acmite_toml_has_them_and_the_file_without_what_may_be_secret() {
+    let world = World::start();
+    let state = world.fresh_state();
+    let file = world.describe("[certificate.one]\nnames = [\"example.test\"]\n[hooks]\ndeploy = [\"true canary-1\"]\n");
+    let kept = format!("state_dir = {state:?}\nlog_file = \"own.log\"\n");
+    let text = kept.clone() + &std::fs::read_to_string(&file).expect("a file").replace("[ca.lab]\n", CA_WITH_CONTACT);
+    std::fs::write(&file, &text).expect("written");
+    Acmite::without_state("apply --config", &state).args([&file]).run().expect_code(0);
+    let bundle = |name: &str| {
+        let bundle = state.with_extension(name);
+        let run = Acmite::without_state("debug-bundle --config", &state).args([&file, &bundle]);
+        run.run().expect_code(0);
+        let unpacked = Command::new("tar").arg("-xzOf").arg(&bundle).output().expect("tar");
+        String::from_utf8(unpacked.stdout).expect("text")
+    };
+    let whole = bundle("whole");
+    for helps in ["ACME request", "privkey.pem", "own.log", "\"plugin\":\"powerdns\"", "[not shown]"] {
+        assert!(whole.contains(helps), "{helps} is missing in {whole}");
+    }
+    // A mistake in a certificate's table takes nothing from the report about it.
+    std::fs::write(&file, text + "[certificate.two]\nnaems = [\"canary-2\"]\n").expect("written");
+    let mistaken = bundle("mistaken");
+    assert!(mistaken.contains("ACME request") && mistaken.contains("naems"), "{mistaken}");
+    std::fs::write(&file, format!("{kept}api_token = canary-3\n")).expect("written");
+    let broken = bundle("broken");
+    assert!(broken.contains("it is no TOML at byte"), "{broken}");
+    for text in [whole, mistaken, broken] {
+        assert!(!text.contains("canary") && !text.contains(EMAIL), "{text}");
+    }
+}
+
+const CA_WITH_CONTACT: &str = "[ca.lab]\ncontact = [\"me@example.test\"]\n";
+
+#[test]
 fn every_request_in_the_log_has_a_number_of_its_own() {
     let world = World::start();
     let state = world.fresh_state();

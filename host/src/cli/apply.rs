@@ -13,7 +13,7 @@ use super::providers::ProviderPool;
 use super::setup::on_signals;
 use super::view::{AllNames, all_names};
 use crate::config::file::schema;
-use crate::flow::{self, Choice, Event, Plan, RenewRun};
+use crate::flow::{self, Choice, Event, Plan, RenewOptions, RenewRun};
 
 /// Make the certificates as acmite.toml describes them: get what is missing, get anew what has changed.
 ///
@@ -32,6 +32,9 @@ pub(super) struct Args {
     /// Say what would happen and do nothing; the exit code is 13 if something would change
     #[arg(long)]
     plan: bool,
+    /// Do not wait where a CA has asked to (429 or 503 with Retry-After)
+    #[arg(long)]
+    ignore_rate_limit: bool,
     /// Print the JSON schema of acmite.toml
     #[arg(long, conflicts_with = "plan")]
     schema: bool,
@@ -53,7 +56,8 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
         return Ok(if unread.is_empty() { plan_exit(&plan) } else { Exit::State });
     }
     let cancel = on_signals(printer)?;
-    let options = configured.options(Choice::Forced);
+    let ignores_rate_limits = args.ignore_rate_limit;
+    let options = RenewOptions { ignores_rate_limits, ..configured.options(Choice::Forced) };
     let pool = ProviderPool::new(&configured.state);
     let observe = |certificate: &str, event: Event| printer.event_of(certificate, &event);
     let run = RenewRun {

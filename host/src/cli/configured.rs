@@ -12,13 +12,33 @@ use super::setup::{absolute, is_root, open_state_or};
 use crate::flow::{Choice, RenewOptions};
 use crate::store::StateDir;
 
-/// Which file, and what wins over it.
+/// Which file.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ConfigArgs {
+pub(super) struct ConfigFile {
     /// The description of the certificates [default: /etc/acmite/acmite.toml for root, else acmite/acmite.toml in the
     /// user's XDG configuration folder]
     #[arg(long, value_name = "FILE", env = "ACMITE_CONFIG")]
     config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// The file that is meant.
+    pub(super) fn path(&self) -> PathBuf {
+        let default = || default_path(is_root(), &|name| std::env::var_os(name).map(PathBuf::from));
+        self.config.as_deref().map(absolute).unwrap_or_else(default)
+    }
+
+    /// Whether the file was named, so that it must be there.
+    pub(super) fn is_named(&self) -> bool {
+        self.config.is_some()
+    }
+}
+
+/// Which file, and what wins over it.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ConfigArgs {
+    #[command(flatten)]
+    file: ConfigFile,
     /// How many certificates to get at once [default: what the file says, else 4]
     #[arg(long, value_name = "NUMBER", env = "ACMITE_AT_ONCE", value_parser = clap::value_parser!(u8).range(1..=64))]
     at_once: Option<u8>,
@@ -42,13 +62,12 @@ pub(super) struct Configured {
 impl ConfigArgs {
     /// The file that is meant.
     pub(super) fn path(&self) -> PathBuf {
-        let default = || default_path(is_root(), &|name| std::env::var_os(name).map(PathBuf::from));
-        self.config.as_deref().map(absolute).unwrap_or_else(default)
+        self.file.path()
     }
 
     /// Whether the file was named, so that it must be there.
     pub(super) fn is_named(&self) -> bool {
-        self.config.is_some()
+        self.file.is_named()
     }
 
     /// Reads the file, and opens the state folder.

@@ -1,5 +1,7 @@
 //! `acmite debug-bundle`.
 
+mod described;
+
 mod facts;
 
 mod shown;
@@ -12,15 +14,18 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 use time::OffsetDateTime;
 
+use super::configured::ConfigFile;
 use super::exit::{Exit, Failure};
-use super::setup::state_path;
+use super::setup::default_state_path;
 use super::{Global, Printer};
 use crate::secure_file::write_whole;
+use described::Described;
 
 /// Pack what a bug report needs into one file: versions, what is kept and how it stands, the end of the log.
 ///
-/// No key, credential, contact or hook is in it: files are listed by name, size and mode, settings are shown where acmite
-/// knows that they are no secret, and nothing is sent anywhere. Look into it before you attach it.
+/// No key, credential, contact or hook is in it: files are listed by name, size and mode, settings are shown where
+/// acmite knows that they are no secret, and nothing is sent anywhere. Look into it before you attach it. Log and
+/// state folder are those of acmite.toml where nothing else is said.
 ///
 /// Examples:
 ///   acmite debug-bundle
@@ -31,19 +36,24 @@ pub(super) struct Args {
     /// Where to write it [default: acmite-debug-TIME.tar.gz, here]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFile,
 }
 
 pub(super) fn run(args: &Args, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
     let now = OffsetDateTime::now_utc();
     let path = args.file.clone().unwrap_or_else(|| format!("acmite-debug-{}.tar.gz", now.unix_timestamp()).into());
-    let state = state_path(global);
+    let config = Described::read(&args.config);
+    let state = global.state_dir.clone().or(config.state_dir).unwrap_or_else(default_state_path);
     let mut parts = vec![
         ("system.json".to_owned(), facts::system(&state).to_string().into_bytes()),
         ("state.txt".to_owned(), facts::listing(&state).into_bytes()),
     ];
+    parts.extend(config.shown.map(|shown| ("acmite.toml.txt".to_owned(), shown.into_bytes())));
     parts.extend(shown::settings(&state));
-    if let Some(log) = &global.log_file {
-        parts.push(("log.txt".to_owned(), end_of(log).unwrap_or_else(|error| error.to_string().into_bytes())));
+    if let Some(log) = global.log_file.clone().or(config.log_file) {
+        let unread = |error| format!("{}: {error}", log.display()).into_bytes();
+        parts.push(("log.txt".to_owned(), end_of(&log).unwrap_or_else(unread)));
     }
     let bundle = packed(&parts, now).map_err(|error| Failure::new(Exit::Failed, format!("could not pack: {error}")))?;
     write_whole(&path, &bundle, 0o600).map_err(|error| Failure::of(Exit::Configuration, &error))?;

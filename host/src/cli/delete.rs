@@ -27,8 +27,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
     let state = open_state(global)?;
-    let name = &args.name;
-    view::known(&state, name)?;
+    let name = &view::known(&state, &args.name)?;
     let failed = |error: &(dyn Error + 'static)| Failure::of(Exit::State, error);
     let _lock = FileLock::try_acquire(&state.renewal_lock(name)).map_err(|error| failed(&error))?;
     // First what would get it again.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::csr;
 use super::registration::{account_name, contacts, mac_key};
-use super::setup::{ca_names, server};
+use super::setup::{ca_names, certificate_name, server};
 use crate::config::file::{RawCa, RawCertificate, RawConfig, RawHooks};
 use crate::config::text::Keys;
 use crate::config::{ConfigError, ConfigText};
@@ -56,10 +56,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn certificate(&self, name: &str, raw: &RawCertificate) -> Result<Wanted, ConfigError> {
         let here = |key: &'static str| vec!["certificate", name, key];
-        if !is_file_name(name) {
-            let why = "its name is that of a folder; use letters, digits, '.', '-' and '_', no dot in front";
-            return Err(self.text.refused(&["certificate", name], why));
-        }
+        certificate_name(name).map_err(|why| self.text.refused(&["certificate", name], why))?;
         let request = self.request(name, raw)?;
         let names = self.names(name, raw, request.as_ref())?;
         let (server, ca_bundle, setup) = self.ca(name, raw)?;
@@ -253,9 +250,4 @@ impl Reader<'_> {
     ) -> Result<String, ConfigError> {
         Ok(self.parsed::<T>(keys, text)?.to_string())
     }
-}
-
-fn is_file_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    !name.is_empty() && !name.starts_with('.') && name.chars().all(fits)
 }

@@ -18,7 +18,7 @@ use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::providers::{ProviderArgs, ProviderPool};
 use super::setup::{DnsArgs, Opened, default_state_path, on_signals, server, staging_of, state_path};
-use super::view::{AllNames, all_names};
+use super::view::{AllNames, all_names, meant};
 use crate::causes::chain;
 use crate::flow::doctor::{self, Checkup, Condition};
 use crate::flow::{Cancel, Clients, Event, Standing};
@@ -82,15 +82,16 @@ async fn examine(args: &Args, state: &StateDir, cancel: &Cancel) -> Result<Vec<F
         unread.map(|why| Finding::of(None, Condition::StateFolder { path: state.root().to_owned(), why })).collect();
     let pool = ProviderPool::new(state);
     let clients = Clients::default();
-    match &args.name {
+    let meant = args.name.as_ref().map(|name| (name, meant(&kept, name)));
+    match meant {
         None => findings.extend(folder(args, state, !kept.is_empty())),
-        Some(name) if !kept.contains(name) => {
+        Some((name, None)) => {
             let case = Case::new(args, state, name)?;
             return Ok(look(&case, state, &clients, cancel).await);
         }
         Some(_) => {}
     }
-    for name in kept.iter().filter(|kept| args.name.as_ref().is_none_or(|name| name == *kept)) {
+    for name in kept.iter().filter(|kept| meant.is_none_or(|(_, name)| name == Some(kept))) {
         findings.extend(standing(state, name));
         match case_of(args, state, &pool, name) {
             Ok(Some(case)) => findings.extend(look(&case, state, &clients, cancel).await),

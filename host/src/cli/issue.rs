@@ -19,7 +19,7 @@ use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
 use super::publishing::PublishArgs;
 use super::registration::RegistrationArgs;
-use super::setup::{CaArgs, DnsArgs, Opened, absolute, moment, on_signals, open_state};
+use super::setup::{CaArgs, DnsArgs, Opened, absolute, certificate_name, moment, on_signals, open_state};
 use super::timings::Timings;
 use super::view;
 use crate::acme::{AcmeClient, AcmeError};
@@ -28,8 +28,8 @@ use crate::flow::{self, Event, HookRound, IssueRequest, Issued, KEY_OF_REQUEST, 
 use crate::name::CertName;
 use crate::pki::{CertificateRequest, KeyType};
 use crate::secure_file::{FileLock, LockError};
-use crate::store::StateDir;
 use crate::store::renewal::{ChallengeRecord, DnsRecord, FormatVersion, Renewal};
+use crate::store::{self, StateDir};
 
 /// Get a certificate, proving its names by DNS-01, HTTP-01 or TLS-ALPN-01.
 ///
@@ -60,7 +60,7 @@ pub(super) struct Args {
     #[command(flatten)]
     ca: CaArgs,
     /// The certificate's name in the state folder [default: the first name]
-    #[arg(long, value_name = "NAME", help_heading = "Certificate")]
+    #[arg(long, value_name = "NAME", value_parser = certificate_name, help_heading = "Certificate")]
     cert_name: Option<String>,
     #[command(flatten)]
     registration: RegistrationArgs,
@@ -211,7 +211,7 @@ fn recipe(args: &Args) -> Result<(String, Renewal), Failure> {
     let request =
         args.csr.as_deref().map(csr::read).transpose().map_err(|why| Failure::new(Exit::Configuration, why))?;
     let names = names(args, request.as_ref())?;
-    let certificate = args.cert_name.clone().unwrap_or_else(|| names[0].base().to_string());
+    let certificate = args.cert_name.clone().unwrap_or_else(|| store::certificate_name(names[0].base()));
     let methods = args.challenges.methods(!args.providers.plugins.is_empty())?;
     let chosen = methods.check(&names)?;
     if args.providers.plugins.is_empty() && chosen.iter().any(|method| method.publishes()) {

@@ -4,6 +4,8 @@ pub mod exit;
 
 pub mod printer;
 
+mod usage;
+
 pub mod setup;
 
 pub mod providers;

@@ -1,5 +1,6 @@
 //! `acmite renew`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::printer::Printer;
 use super::providers::ProviderPool;
 use super::renew_report::{exit, json, text};
 use super::setup::{DnsArgs, absolute, on_signals, open_state, staging_of};
+use super::view;
 use crate::flow::{self, Cancel, Choice, Event, RenewOptions, RenewRun};
 use crate::store::renewal;
 
@@ -80,13 +82,13 @@ fn chosen(args: &Args, known: &[String]) -> Result<Vec<String>, Failure> {
     if args.names.is_empty() {
         return Ok(known.to_vec());
     }
-    match args.names.iter().find(|name| !known.contains(name)) {
-        Some(name) => {
-            let message = format!("no certificate {name:?} can be renewed; `acmite list` shows those there are");
-            Err(Failure::new(Exit::Usage, message))
-        }
-        None => Ok(args.names.clone()),
-    }
+    let unknown = |name: &str| {
+        let message = format!("no certificate {name:?} can be renewed; `acmite list` shows those there are");
+        Failure::new(Exit::Usage, message)
+    };
+    let meant = |name: &String| view::meant(known, name).map(str::to_owned).ok_or_else(|| unknown(name));
+    // Each once, however often it is named: two runs of one would be in each other's way.
+    Ok(args.names.iter().map(meant).collect::<Result<BTreeSet<_>, _>>()?.into_iter().collect())
 }
 
 fn options(args: &Args) -> RenewOptions {

@@ -40,12 +40,12 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> Result<Exit, Failure> {
     let state = open_state(global)?;
-    view::known(&state, &args.name)?;
+    let name = view::known(&state, &args.name)?;
     let signatory = if args.with_certificate_key { Signatory::CertificateKey } else { Signatory::Account };
     let ca = (args.server.as_ref(), args.ca_bundle.as_deref().map(absolute));
-    let leaf = flow::revoke(&state, &args.name, args.reason, signatory, ca).await?;
+    let leaf = flow::revoke(&state, &name, args.reason, signatory, ca).await?;
     let serial = data_encoding::HEXLOWER.encode(&leaf.serial);
-    let text = format!("revoked {} (serial {serial}); its files stay, `acmite delete` removes them", args.name);
-    printer.result(&text, &json!({"event": "revoked", "name": args.name, "serial": serial}));
+    let text = format!("revoked {name} (serial {serial}); its files stay, `acmite delete` removes them");
+    printer.result(&text, &json!({"event": "revoked", "name": name, "serial": serial}));
     Ok(Exit::Done)
 }

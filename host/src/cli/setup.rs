@@ -17,7 +17,7 @@ use crate::acme::place::{PlaceError, check_directory};
 use crate::dns::{Dns, DnsOptions, Resolver};
 use crate::flow::{Cancel, Event, ProviderSource, Session, cancellation};
 use crate::name::DnsName;
-use crate::store::StateDir;
+use crate::store::{StateDir, is_certificate_name};
 
 /// Whom to ask about DNS.
 #[derive(Args, Clone, Debug, Default)]
@@ -227,6 +227,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: u64 = number.parse().map_err(|_| "give seconds, or a number with s, m or h")?;
     Ok(Duration::from_secs(number.saturating_mul(factor)))
+}
+
+/// A name for a certificate.
+pub fn certificate_name(text: &str) -> Result<String, String> {
+    if is_certificate_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err("its name is that of a folder; use letters, digits, '.', '-' and '_', no dot in front".to_owned())
 }
 
 /// A moment as RFC 3339 writes it.

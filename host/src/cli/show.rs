@@ -23,8 +23,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
     let state = open_state(global)?;
-    view::known(&state, &args.name)?;
-    let standing = Standing::read(&state, &args.name).map_err(|error| Failure::of(Exit::State, &error))?;
+    let name = view::known(&state, &args.name)?;
+    let standing = Standing::read(&state, &name).map_err(|error| Failure::of(Exit::State, &error))?;
     let now = OffsetDateTime::now_utc();
     printer.result(&text(&state, &standing, now), &json(&state, &standing, now));
     Ok(Exit::Done)

@@ -9,8 +9,9 @@ use time::format_description::well_known::Rfc3339;
 use super::exit::{Exit, Failure};
 use crate::flow::Standing;
 use crate::flow::due::Verdict;
+use crate::name::CertName;
 use crate::store::renewal;
-use crate::store::{StateDir, certificate};
+use crate::store::{StateDir, certificate, certificate_name};
 
 /// The names of all certificates, live or remembered.
 pub(super) struct AllNames {
@@ -34,14 +35,20 @@ pub(super) fn all_names(state: &StateDir) -> AllNames {
     AllNames { found: found.into_iter().collect(), unread }
 }
 
-/// Refuses the name of a certificate that is not there.
-pub(super) fn known(state: &StateDir, name: &str) -> Result<(), Failure> {
+/// What the certificate that is meant is called; refuses one that is not there.
+pub(super) fn known(state: &StateDir, name: &str) -> Result<String, Failure> {
     let AllNames { found, unread } = all_names(state);
-    if found.iter().any(|known| known == name) {
-        return Ok(());
+    if let Some(known) = meant(&found, name) {
+        return Ok(known.to_owned());
     }
     let message = format!("there is no certificate {name:?}; `acmite list` shows those there are");
     Err(unread.into_iter().next().unwrap_or_else(|| Failure::new(Exit::Usage, message)))
+}
+
+/// The certificate of this very name, else of the one that it has for a name as `acmite issue` takes it.
+pub(super) fn meant<'a>(known: &'a [String], name: &str) -> Option<&'a str> {
+    let called = |name: &str| known.iter().find(|known| *known == name).map(String::as_str);
+    called(name).or_else(|| called(&certificate_name(CertName::parse(name).ok()?.base())))
 }
 
 /// Its names.

@@ -37,7 +37,7 @@ pub struct ApplyReport {
 }
 
 /// Makes the certificates as they are described; `known` are the names of all certificates in the state folder. An
-/// attempt waits after a failure where the run is for what is due, and for a CA that asked to in any case.
+/// attempt waits after a failure where the run is for what is due, and for a CA that asked to unless told not to.
 pub async fn apply(run: &RenewRun<'_>, wanted: &[Wanted], known: &[String]) -> ApplyReport {
     let Plan { steps, undescribed } = Plan::new(run.state, wanted, known);
     let mut report = ApplyReport { outcomes: Vec::new(), undescribed, failed_post_hooks: 0 };
@@ -70,7 +70,10 @@ fn failed(error: RenewError) -> Applied {
 
 /// The wait that an attempt must respect.
 fn held(run: &RenewRun<'_>, wanted: &Wanted) -> Option<Hold> {
-    let waits = |hold: &Hold| hold.by == HoldBy::RateLimit || matches!(run.options.choice, Choice::Due);
+    let waits = |hold: &Hold| match hold.by {
+        HoldBy::RateLimit => !run.options.ignores_rate_limits,
+        _ => matches!(run.options.choice, Choice::Due),
+    };
     let now = (run.clock)();
     let in_force = |hold: &Hold| due::holds(hold, now) && hold.is_for(&wanted.renewal.server) && waits(hold);
     RenewalState::load(run.state, &wanted.name).hold.filter(in_force)

@@ -7,7 +7,8 @@ use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certi
 use x509_parser::public_key::PublicKey;
 
 use crate::digest::sha256_hex;
-use crate::name::CertName;
+use crate::name::{CertName, Host};
+use crate::words::one_line;
 
 /// A request as it is handed in, and what it asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ fn der(bytes: &[u8]) -> Result<Vec<u8>, RequestError> {
     let blocks: Vec<Pem> = Pem::iter_from_buffer(bytes).filter_map(Result::ok).collect();
     match blocks.iter().find(|block| block.label == LABEL || block.label == OLD_LABEL) {
         Some(request) => Ok(request.contents.clone()),
-        None => Err(RequestError::NotARequest { found: blocks.into_iter().map(|block| block.label).collect() }),
+        None => Err(RequestError::NotARequest { found: blocks.iter().map(|block| one_line(&block.label)).collect() }),
     }
 }
 
@@ -139,8 +140,13 @@ fn names(request: &X509CertificationRequest<'_>) -> Result<Vec<CertName>, Reques
 }
 
 fn text(name: &GeneralName<'_>) -> Result<String, RequestError> {
-    let other = |kind, name: &dyn std::fmt::Display| Err(RequestError::OtherName { kind, name: name.to_string() });
+    let other =
+        |kind, name: &dyn std::fmt::Display| Err(RequestError::OtherName { kind, name: one_line(&name.to_string()) });
     match name {
+        GeneralName::DNSName(text) if is_address(text) => {
+            let why = "an address stands in the subjectAltName as iPAddress".to_owned();
+            Err(RequestError::BadName { name: (*text).to_owned(), why })
+        }
         GeneralName::DNSName(text) => Ok((*text).to_owned()),
         GeneralName::IPAddress(bytes) => {
             let four = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
@@ -153,6 +159,11 @@ fn text(name: &GeneralName<'_>) -> Result<String, RequestError> {
         GeneralName::RegisteredID(oid) => other("a registered id", oid),
         _ => other("a name of a kind of its own", &""),
     }
+}
+
+/// An order for it would be for another identifier than what stands there.
+fn is_address(text: &str) -> bool {
+    CertName::parse(text).is_ok_and(|name| matches!(name.base(), Host::Ip(_)))
 }
 
 /// Why a file is no request that a CA would take.
@@ -259,6 +270,22 @@ mod tests {
         assert!(matches!(refused, Err(RequestError::BadName { .. })), "{refused:?}");
         let refused = CertificateRequest::read(&request(&[], Some("b\u{fc}cher.example"))).expect_err("refused");
         assert!(refused.to_string().ends_with("it must be written as xn--bcher-kva.example"), "{refused}");
+    }
+
+    #[test]
+    fn what_it_says_begins_no_line_of_acmites_own() {
+        let uri = SanType::URI("https://a/\x1b[2J\nerror: b".try_into().expect("a URI"));
+        let refused = CertificateRequest::read(&request(&[uri], None)).expect_err("refused").to_string();
+        assert!(refused.contains("https://a/\u{fffd}[2J\u{fffd}error: b"), "{refused:?}");
+        let label = b"-----BEGIN A\x1b[2J-----\nAAAA\n-----END A\x1b[2J-----\n";
+        let found = vec!["A\u{fffd}[2J".to_owned()];
+        assert_eq!(CertificateRequest::read(label), Err(RequestError::NotARequest { found }));
+    }
+
+    #[test]
+    fn an_address_as_a_dns_name_is_refused_before_a_ca_does() {
+        let refused = CertificateRequest::read(&request(&[dns("192.0.2.1")], None));
+        assert!(matches!(&refused, Err(RequestError::BadName { name, .. }) if name == "192.0.2.1"), "{refused:?}");
     }
 
     #[test]

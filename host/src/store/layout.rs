@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::digest::sha256_hex;
+use crate::name::Host;
 use crate::secure_file::{SecureWriteError, create_private_dir, remove_abandoned};
 
 /// The folder of everything acmite keeps: the caller's own, writable by nobody else.
@@ -196,6 +197,16 @@ impl fmt::Display for HookKind {
     }
 }
 
+/// Whether a certificate may be called so: its files then have that very name, so that no two share them.
+pub fn is_certificate_name(name: &str) -> bool {
+    !name.is_empty() && file_name(name) == name
+}
+
+/// What a certificate is called for its first name; the colons of an IPv6 address are no file name's.
+pub fn certificate_name(host: &Host) -> String {
+    file_name(&host.to_string())
+}
+
 /// A certificate's name as one component of a path, whatever it holds.
 fn file_name(name: &str) -> String {
     let base = name.strip_prefix("*.").unwrap_or(name);
@@ -235,6 +246,18 @@ mod tests {
         assert_eq!(file_name("../../etc"), "_.._.._etc");
         assert_eq!(file_name(".."), "_..");
         assert_eq!(file_name(""), "_");
+    }
+
+    #[test]
+    fn no_two_names_that_a_certificate_may_have_are_one_file() {
+        for name in ["a/b", "a b", "a:b", "*.a", ".a", "..", "", "\u{e4}"] {
+            assert!(!is_certificate_name(name), "{name:?} was taken");
+        }
+        assert!(["a_b", "A.example-1", "_a"].into_iter().all(is_certificate_name));
+        for name in ["192.0.2.1", "2001:db8::1", "example.com"] {
+            let host = crate::name::CertName::parse(name).expect("a name").base().clone();
+            assert!(is_certificate_name(&certificate_name(&host)), "{name}");
+        }
     }
 
     #[test]

@@ -11,4 +11,4 @@ pub mod renewal;
 pub mod renewal_state;
 pub mod zone_lock;
 
-pub use layout::{HookKind, StateDir, StateDirError};
+pub use layout::{HookKind, StateDir, StateDirError, certificate_name, is_certificate_name};

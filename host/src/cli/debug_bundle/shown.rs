@@ -23,7 +23,7 @@ pub(super) fn settings(state: &Path) -> Vec<(String, Vec<u8>)> {
     paths.iter().filter_map(part).collect()
 }
 
-fn without_secrets(value: Value) -> Value {
+pub(super) fn without_secrets(value: Value) -> Value {
     shown_under("", value)
 }
 
@@ -36,7 +36,15 @@ fn shown_under(key: &str, value: Value) -> Value {
     }
 }
 
-const SHOWN: [&str; 27] = [
+const SHOWN: [&str; 35] = [
+    "state_dir",
+    "log_file",
+    "directory",
+    "ca",
+    "plugin",
+    "provider",
+    "domains",
+    "challenges",
     "names",
     "server",
     "account",
