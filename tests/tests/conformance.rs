@@ -25,7 +25,8 @@ macro_rules! for_all {
                 a_long_value_with_quotes_and_backslashes_stays_as_it_is;
             zones: the_zone_of_the_call_is_written_and_not_its_parent, a_zone_that_is_the_name_itself_is_written,
                 a_zone_behind_many_others_is_found,
-                records_behind_many_others_are_found, an_internationalised_name_is_published,
+                records_behind_many_others_are_found, several_names_are_published_among_many_records,
+                an_internationalised_name_is_published,
                 a_zone_the_account_lacks_is_told;
             check: check_passes_with_the_right_credential, check_tells_of_a_zone_the_account_lacks,
                 a_wrong_credential_is_denied_and_changes_nothing;
@@ -125,7 +126,7 @@ mod route53_moto {
             a_long_value_with_quotes_and_backslashes_stays_as_it_is;
         zones: the_zone_of_the_call_is_written_and_not_its_parent, a_zone_that_is_the_name_itself_is_written,
             a_zone_behind_many_others_is_found, records_behind_many_others_are_found,
-            an_internationalised_name_is_published, a_zone_the_account_lacks_is_told;
+            several_names_are_published_among_many_records, an_internationalised_name_is_published, a_zone_the_account_lacks_is_told;
         check: check_passes_with_the_right_credential, check_tells_of_a_zone_the_account_lacks;
     }
 }

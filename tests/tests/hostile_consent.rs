@@ -86,6 +86,20 @@ fn an_upgrade_that_widens_or_loosens_is_not_installed_without_a_yes() {
 }
 
 #[test]
+fn a_listing_that_is_taken_for_whole_without_its_condition_is_not_installed_without_a_yes() {
+    const LISTING: &str = "[endpoint.listing]\nrequest = \"GET /zones/{zone}/all\"\nzone = \"{path:zone}\"\n\
+        rows = { each = \"/all/*\", type = \"{/type}\", name = \"{/name}\", value = \"{/content}\" }\n\
+        covers = \"zone\"\nwhole_if = \"/next =\"\n[field.arg]";
+    let place = Place::new();
+    let honest = edited("[field.arg]", LISTING);
+    place.with(&honest).args(["--yes"]).run().expect_code(0);
+    let agreed = place.installed();
+    let refused = place.with(&honest.replacen("whole_if = \"/next =\"\n", "", 1)).run();
+    assert!(refused.code != Some(0) && refused.stderr.contains("shows the whole zone"), "{refused}");
+    assert_eq!(place.installed(), agreed);
+}
+
+#[test]
 fn an_upgrade_that_asks_for_less_or_the_same_needs_no_yes() {
     let place = Place::new();
     place.with(&manifest("plugin.toml")).args(["--yes"]).run().expect_code(0);

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 pub use crate::plugin::manifest::endpoint::{
     Capture, CapturePlace, Covers, Effect, Endpoint, Fill, Leaf, Op, OpRule, Rows, Segment, Shown, Sink, SinkPlace,
-    ZoneFacts,
+    WholeIf, ZoneFacts,
 };
 pub use crate::plugin::manifest::guide::{Guide, Source};
 pub use crate::plugin::manifest::origin::{FillError, OriginSpec};

@@ -48,24 +48,36 @@ fn ask_zone(context: &Context, id: &str) -> Result<Reply, Error> {
     signed(context, "GET", &format!("hostedzone/{id}"), http::request("zone").path("zone", id))?.send()
 }
 
-/// The TXT sets that there are at the records' names.
+/// The TXT sets that there are at the records' names: of several names out of the whole zone, if one reply shows it.
 pub(crate) fn sets(context: &Context, zone: &str, records: &[Txt]) -> Result<Vec<Set>, Error> {
     let names: Vec<String> = sets::by_name(records).into_keys().map(|name| format!("{name}.")).collect();
+    if names.len() > 2 {
+        let request = http::request("sets").path("zone", zone).query("maxitems", "300");
+        let reply = signed(context, "GET", &format!("hostedzone/{zone}/rrset"), request)?.send()?;
+        let reply = checked(reply)?.xml()?;
+        if reply.text_of("IsTruncated") == "false" {
+            let shown = reply.child("ResourceRecordSets").map(|sets| sets.children.as_slice()).unwrap_or_default();
+            return names.iter().filter_map(|name| shown.iter().find_map(|one| set(name, one).transpose())).collect();
+        }
+    }
     let request = |name: &String| {
         let request = http::request("set").path("zone", zone).query("maxitems", "1").query("name", name);
         signed(context, "GET", &format!("hostedzone/{zone}/rrset"), request.query("type", "TXT"))
     };
     let replies = http::send_all(names.iter().map(request).collect::<Result<_, _>>()?);
-    let sets = names.iter().zip(replies).map(|(name, reply)| set(name, &checked(reply?)?.xml()?));
+    // A reply shows the next set where there is none.
+    let sets = names.iter().zip(replies).map(|(name, reply)| {
+        let reply = checked(reply?)?.xml()?;
+        reply.at(&["ResourceRecordSets", "ResourceRecordSet"]).map_or(Ok(None), |shown| set(name, shown))
+    });
     sets.filter_map(Result::transpose).collect()
 }
 
-/// The set at this name; a reply shows the next one where there is none.
-fn set(name: &str, reply: &Element) -> Result<Option<Set>, Error> {
-    let shown = reply.at(&["ResourceRecordSets", "ResourceRecordSet"]);
-    let Some(shown) = shown.filter(|set| zone::same(set.text_of("Name"), name) && set.text_of("Type") == "TXT") else {
+/// What is shown, if it is the TXT set at this name.
+fn set(name: &str, shown: &Element) -> Result<Option<Set>, Error> {
+    if !zone::same(shown.text_of("Name"), name) || shown.text_of("Type") != "TXT" {
         return Ok(None);
-    };
+    }
     if shown.child("SetIdentifier").is_some() {
         return Err(error(ErrorKind::Unsupported, format!("the TXT records at {name} have a routing policy"))
             .with_hint("give the name simple records, or delegate it to another zone by CNAME"));

@@ -1,7 +1,8 @@
 //! Amazon Route 53. API 2013-04-01: <https://docs.aws.amazon.com/Route53/latest/APIReference/> (seen 2026-11-24).
 //!
-//! Sets are read name by name and written whole in one batch, which Route 53 makes wholly or not at all; the change is
-//! published when GetChange says INSYNC. For n names `present` asks n + 2 times and `cleanup` n + 1 times.
+//! Sets are read and written whole in one batch, which Route 53 makes wholly or not at all; the change is published when
+//! GetChange says INSYNC. Up to two names are read one by one, more by one listing of the zone, if it has no more than 300
+//! sets; else one by one after all. `present` asks twice besides, `cleanup` once.
 //! Requests a second: 10, in bursts 50, for the whole account ("Throttling for Amazon Route 53 API requests").
 //! TXT content is in quotes; bytes beyond ASCII are octal there, so values that are not ours go back as they came.
 

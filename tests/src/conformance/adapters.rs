@@ -199,7 +199,7 @@ pub fn route53() -> Adapter {
         secrets: |secret| vec![("secret_access_key", secret.to_owned())],
         credential: "secret/of+the/suite",
         wrong_credential: "secret/of+another",
-        costs: costs((1, 2), (1, 1)),
+        costs: Costs { present: [3, 4, 3], cleanup: [2, 3, 2] },
         back: Back::Mock {
             rules: |store, secret| Box::new(api::route53(store, secret)),
             origin: Some("api"),
@@ -398,7 +398,7 @@ pub fn google() -> Adapter {
         secrets: |key| vec![("service_account", "{}".to_owned()), ("private_key", key.to_owned())],
         credential: include_str!("keys/google.pem"),
         wrong_credential: include_str!("keys/google-other.pem"),
-        costs: costs((1, 3), (1, 1)),
+        costs: Costs { present: [4, 5, 4], cleanup: [2, 3, 2] },
         back: Back::Mock {
             rules: |store, key| Box::new(api::google(store, key)),
             origin: Some("login,api"),

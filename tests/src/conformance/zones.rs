@@ -64,6 +64,21 @@ pub async fn records_behind_many_others_are_found(adapter: &Adapter) {
 }
 
 /// Names are A-labels on both sides.
+/// More records than an API shows in one reply, where several names are read out of the whole zone.
+pub async fn several_names_are_published_among_many_records(adapter: &Adapter) {
+    let zones = [Zone { fillers: 350, ..Zone::new("example.test") }];
+    let Some(bench) = Bench::with(adapter, &zones, Credential::Right).await else { return };
+    let before = bench.records("example.test");
+    let name = |number| format!("_acme-challenge.n{number}.example.test");
+    let mut records: Vec<_> = (0..4).map(|number| record(&name(number), "value")).collect();
+    records.push(record("_acme-challenge.example.test", "value"));
+    let published = bench.present(&records).await.expect("published");
+    assert_eq!(bench.records("example.test").len(), before.len() + records.len());
+    assert_eq!(bench.txt("example.test", "_acme-challenge.example.test"), ["foreign", "value"]);
+    bench.cleanup(&records, &published).await.expect("removed");
+    assert_eq!(bench.records("example.test"), before);
+}
+
 pub async fn an_internationalised_name_is_published(adapter: &Adapter) {
     let apex = zone("bücher.test");
     assert_eq!(apex.as_str(), "xn--bcher-kva.test");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::DnsName;
 use crate::plugin::guard::effects::{Change, SetChange};
 use crate::plugin::guard::view::{Place, RequestView};
-use crate::plugin::manifest::{Covers, Endpoint, Rows, Shown};
+use crate::plugin::manifest::{Covers, Endpoint, Rows, Shown, WholeIf};
 use crate::plugin::tree::{self, Format, Node, Row};
 use crate::plugin::wire::{Scope, TxtRecord};
 
@@ -178,11 +178,19 @@ pub(super) fn learn(endpoint: &Endpoint, view: &RequestView<'_>, reply: &Node, z
         }
     }
     let records = endpoint.rows.as_ref().map(|rows| read_reply(rows, view, reply, zone)).unwrap_or_default();
-    let covers = endpoint.covers.as_ref().filter(|_| shows_list(endpoint, reply)).map(|covers| match covers {
+    let is_whole = shows_list(endpoint, reply) && is_whole(endpoint, reply);
+    let covers = endpoint.covers.as_ref().filter(|_| is_whole).map(|covers| match covers {
         Covers::Zone => None,
         Covers::Name(template) => view.texts(template, None).first().map(|name| plain_name(name, zone)),
     });
     Learned { zone_ids, records, covers }
+}
+
+/// Whether a reply says that nothing is left out, where it may say otherwise.
+fn is_whole(endpoint: &Endpoint, reply: &Node) -> bool {
+    let Some(WholeIf { path, text }) = &endpoint.whole_if else { return true };
+    let texts: Vec<String> = tree::select(reply, path).into_iter().filter_map(Node::text).collect();
+    texts.iter().all(|shown| shown == text) && (text.is_empty() || !texts.is_empty())
 }
 
 /// Whether a reply has the list that its rows are in; an error told with status 200 has none. Null stands for `absent`.

@@ -80,7 +80,11 @@ effect = [{ each = "/rrsets/*", op = { "{/changetype}" = { REPLACE = "replace", 
 "#;
 
 fn guard(phase: Phase) -> Guard {
-    let manifest = Manifest::parse(CLOUDFLARE).expect("a valid manifest");
+    guard_of(CLOUDFLARE, phase)
+}
+
+fn guard_of(manifest: &str, phase: Phase) -> Guard {
+    let manifest = Manifest::parse(manifest).expect("a valid manifest");
     let records =
         vec![TxtRecord { name: "_acme-challenge.example.com".parse().expect("a name"), value: "ours".into() }];
     let scope = Scope { phase, zone: Some("example.com".parse().expect("a name")), records, max_ttl: 3600 };
@@ -358,6 +362,29 @@ fn a_reply_without_the_list_does_not_show_an_empty_set() {
     let mut guard = guard(Phase::Present);
     ask(&mut guard, &zone, r#"{"rrsets":[]}"#);
     assert_eq!(rule(&guard, &write), "admitted");
+}
+
+#[test]
+fn a_page_of_a_listing_shows_nothing_completely() {
+    let whole_if =
+        |path: &str| CLOUDFLARE.replace("covers = \"zone\"\n", &format!("covers = \"zone\"\nwhole_if = \"{path}\"\n"));
+    let write = patch(NAME, "REPLACE", OUR_VALUE);
+    let zone = request("sets", &[("zone", "example.com.")], None);
+    for (path, reply, verdict) in [
+        ("/next =", r#"{"rrsets":[]}"#, "admitted"),
+        ("/next =", r#"{"rrsets":[],"next":null}"#, "admitted"),
+        ("/next =", r#"{"rrsets":[],"next":""}"#, "admitted"),
+        ("/next =", r#"{"rrsets":[],"next":"2"}"#, "must be read"),
+        ("/more = false", r#"{"rrsets":[],"more":false}"#, "admitted"),
+        ("/more = false", r#"{"rrsets":[],"more":true}"#, "must be read"),
+        ("/more = false", r#"{"rrsets":[]}"#, "must be read"),
+        ("/more = false", r#"{"rrsets":[],"more":null}"#, "must be read"),
+        ("/pages/*/more = false", r#"{"rrsets":[],"pages":[{"more":false},{"more":true}]}"#, "must be read"),
+    ] {
+        let mut guard = guard_of(&whole_if(path), Phase::Present);
+        ask(&mut guard, &zone, reply);
+        assert!(rule(&guard, &write).contains(verdict), "{path}: {reply}");
+    }
 }
 
 #[test]

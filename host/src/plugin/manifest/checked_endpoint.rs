@@ -7,7 +7,7 @@ use crate::plugin::manifest::origin::checked_headers;
 use crate::plugin::manifest::raw::{RawEffect, RawEndpoint, RawOp, RawRows, RawZones};
 use crate::plugin::manifest::{
     Capture, CapturePlace, Covers, Effect, Endpoint, ManifestError, Op, OpRule, OriginSpec, Rows, Segment, Shown,
-    ZoneFacts,
+    WholeIf, ZoneFacts,
 };
 use crate::plugin::template::Template;
 use crate::plugin::tree::Format;
@@ -43,6 +43,7 @@ impl RawEndpoint {
             zones: self.zones.map(|raw| raw.checked(&key)).transpose()?,
             rows: self.rows.map(|raw| raw.checked(&key)).transpose()?,
             covers: self.covers.map(|text| covers(&key, &text)).transpose()?,
+            whole_if: self.whole_if.map(|text| whole_if(&key, &text)).transpose()?,
             form: self.form.map(|text| template(&key, &text)).transpose()?,
             absent: self.absent,
             effects: self.effect.into_iter().map(|raw| raw.checked(&key)).collect::<Result<_, _>>()?,
@@ -103,6 +104,17 @@ fn query_rule(key: &str, text: &str) -> Result<(String, Option<Template>), Manif
 
 fn covers(key: &str, text: &str) -> Result<Covers, ManifestError> {
     if text == "zone" { Ok(Covers::Zone) } else { template(key, text).map(Covers::Name) }
+}
+
+fn whole_if(key: &str, text: &str) -> Result<WholeIf, ManifestError> {
+    match text.split_once('=') {
+        Some((path, text)) if path.starts_with('/') => {
+            Ok(WholeIf { path: path.trim().to_owned(), text: text.trim().to_owned() })
+        }
+        _ => {
+            Err(rule(key, "whole_if is a path of the reply and the text there, \"/more = false\"; none is \"/next =\""))
+        }
+    }
 }
 
 fn captures(

@@ -104,6 +104,8 @@ pub struct Endpoint {
     pub rows: Option<Rows>,
     /// What the reply shows completely.
     pub covers: Option<Covers>,
+    /// What says that it does; without it every reply does.
+    pub whole_if: Option<WholeIf>,
     /// The exact spelling of names in the request.
     pub form: Option<Template>,
     /// Statuses that say that nothing is there.
@@ -236,6 +238,15 @@ pub enum Covers {
     Name(Template),
     /// All records of the zone.
     Zone,
+}
+
+/// A place of the reply, and the one text that may stand there in a reply that is whole. Nothing there is the empty text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeIf {
+    /// Where.
+    pub path: String,
+    /// What.
+    pub text: String,
 }
 
 /// What a request would do.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use crate::plugin::field::FieldSpec;
 use crate::plugin::manifest::endpoint::path_text;
-use crate::plugin::manifest::{Covers, Effect, Endpoint, Fill, Manifest, Op, OpRule, Rows};
+use crate::plugin::manifest::{Covers, Effect, Endpoint, Fill, Manifest, Op, OpRule, Rows, WholeIf};
 use crate::words::one_line;
 
 /// What a provider may do, a line each.
@@ -145,9 +145,17 @@ fn facts(endpoint: &Endpoint) -> Vec<String> {
         zones.map(|zones| format!("shows zones, id {}, name {}, each at {}", zones.id, zones.name, zones.each)),
     );
     lines.extend(endpoint.rows.iter().map(|shown| format!("shows records{}", rows(shown))));
-    lines.extend(endpoint.covers.as_ref().map(|covers| match covers {
-        Covers::Name(name) => format!("shows all values at {name}"),
-        Covers::Zone => "shows the whole zone".to_owned(),
+    lines.extend(endpoint.covers.as_ref().map(|covers| {
+        let shown = match covers {
+            Covers::Name(name) => format!("shows all values at {name}"),
+            Covers::Zone => "shows the whole zone".to_owned(),
+        };
+        // One line, so that a condition that is given up is seen.
+        match &endpoint.whole_if {
+            None => shown,
+            Some(WholeIf { path, text }) if text.is_empty() => format!("{shown}, if nothing is at {path}"),
+            Some(WholeIf { path, text }) => format!("{shown}, if {path} is {text:?}"),
+        }
     }));
     lines.extend(endpoint.zone.iter().map(|zone| format!("names the order's zone at {zone}")));
     lines.extend(endpoint.form.iter().map(|form| format!("spells names as {form}")));

@@ -107,6 +107,7 @@ pub(super) struct RawEndpoint {
     pub(super) zones: Option<RawZones>,
     pub(super) rows: Option<RawRows>,
     pub(super) covers: Option<String>,
+    pub(super) whole_if: Option<String>,
     pub(super) form: Option<String>,
     #[serde(default)]
     pub(super) absent: Vec<u16>,

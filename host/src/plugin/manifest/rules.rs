@@ -110,7 +110,12 @@ fn check_typed(manifest: &Manifest) -> Result<(), ManifestError> {
 
 /// A covering read may not be narrowed by the guest.
 fn check_cover(key: &str, endpoint: &Endpoint) -> Result<(), ManifestError> {
-    let Some(covers) = &endpoint.covers else { return Ok(()) };
+    let Some(covers) = &endpoint.covers else {
+        return match endpoint.whole_if {
+            Some(_) => Err(rule(key, "whole_if needs covers: it says when that holds")),
+            None => Ok(()),
+        };
+    };
     if endpoint.rows.is_none() {
         return Err(rule(key, "covers needs rows"));
     }
@@ -309,6 +314,15 @@ mod tests {
     fn a_covering_read_is_narrowed_by_nothing_and_spelled_in_one_way() {
         assert!(refused(GOOGLE, "\"type=TXT\"]", "\"type=TXT\", \"maxResults\"]").contains("maxResults"));
         assert!(refused(GOOGLE, "form = \"{name}.\"\n", "").contains("covers needs `form`"));
+        assert!(refused(GOOGLE, "covers = \"zone\"\n", "").contains("whole_if needs covers"));
+        assert!(
+            refused(GOOGLE, "covers = \"zone\"\n", "covers = \"zone\"\nquery = [\"pageToken\"]\n")
+                .contains("pageToken")
+        );
+        assert!(
+            refused(GOOGLE, "whole_if = \"/nextPageToken =\"", "whole_if = \"nextPageToken\"")
+                .contains("whole_if is a path")
+        );
     }
 
     #[test]

@@ -118,6 +118,8 @@ fn zones(store: &Store, request: &Request) -> Reply {
 }
 
 const PAGE: usize = 50;
+/// What the server decides where it is not asked for fewer.
+const SETS_PAGE: usize = 100;
 
 fn listed(store: &Store, zone: &str, request: &Request) -> Reply {
     let (name, kind) = (request.query.get("name"), request.query.get("type"));
@@ -128,7 +130,13 @@ fn listed(store: &Store, zone: &str, request: &Request) -> Reply {
         name.is_none_or(|name| set["name"] == name.as_str()) && kind.is_none_or(|kind| set["type"] == kind.as_str())
     };
     let sets: Vec<Value> = sets(store, zone).into_iter().filter(asked).collect();
-    Reply { status: 200, body: json!({"rrsets": sets}) }
+    let from: usize = request.query.get("pageToken").and_then(|token| token.parse().ok()).unwrap_or_default();
+    let shown: Vec<&Value> = sets.iter().skip(from).take(SETS_PAGE).collect();
+    let mut body = json!({"rrsets": shown, "kind": "dns#resourceRecordSetsListResponse"});
+    if from + shown.len() < sets.len() {
+        body["nextPageToken"] = json!((from + shown.len()).to_string());
+    }
+    Reply { status: 200, body }
 }
 
 fn sets(store: &Store, zone: &str) -> Vec<Value> {
