@@ -105,14 +105,14 @@ fn needed(manifest: &Manifest) -> impl Iterator<Item = &FieldSpec> {
 
 fn example(manifest: &Manifest) -> String {
     let id = &manifest.id;
-    let values: String = needed(manifest).map(|field| format!("{} = \"...\"\n", field.name)).collect();
+    let (file, values) = credentials_file(manifest);
     let domain = if manifest.guide.zone.is_empty() { "example.com" } else { &manifest.guide.zone };
     let domain = one_line(domain);
     let config = format!(
-        "[provider.dns]\nplugin = \"{id}\"\ncredentials = \"{id}.toml\"\ndomains = [\"{domain}\"]\n\n\
+        "[provider.dns]\nplugin = \"{id}\"\ncredentials = \"{file}\"\ndomains = [\"{domain}\"]\n\n\
          [certificate.\"{domain}\"]\nnames = [\"{domain}\", \"*.{domain}\"]\n"
     );
-    let credentials = format!("--credentials /etc/acmite/{id}.toml");
+    let credentials = format!("--credentials /etc/acmite/{file}");
     // Where an API only writes there is nothing that a zone could be looked up in.
     let zone = match manifest.semantics {
         Semantics::Slots(_) => String::new(),
@@ -122,12 +122,27 @@ fn example(manifest: &Manifest) -> String {
         "acmite plugin check {id} {zone}{credentials}\n\
          acmite issue -d {domain} --dns-plugin {id} {credentials}\nacmite apply\n"
     );
-    let shown = [code("toml", &config), code("toml", &values), code("console", &commands)];
-    let [config, values, commands] = shown;
+    let (config, commands) = (code("toml", &config), code("console", &commands));
     format!(
-        "`/etc/acmite/acmite.toml`:\n\n{config}\n`/etc/acmite/{id}.toml`, its owner's alone (mode 0600):\n\n{values}\n\
+        "`/etc/acmite/acmite.toml`:\n\n{config}\n`/etc/acmite/{file}`, its owner's alone (mode 0600){values}\n\
          Try it, issue one certificate, or make all that `acmite.toml` describes:\n\n{commands}"
     )
+}
+
+/// The name of the file of the credentials, and what stands in it. A key file in JSON is given as it is.
+fn credentials_file(manifest: &Manifest) -> (String, String) {
+    let id = &manifest.id;
+    let holds_others = |field: &FieldSpec| {
+        let mut sources = manifest.fields.iter().filter_map(|other| other.from.as_ref());
+        sources.any(|(of, pointer)| *of == field.name && !pointer.is_empty())
+    };
+    match needed(manifest).collect::<Vec<_>>().as_slice() {
+        [only] if holds_others(only) => (format!("{id}.json"), format!(", is {}.\n", one_line(&only.help))),
+        fields => {
+            let values: String = fields.iter().map(|field| format!("{} = \"...\"\n", field.name)).collect();
+            (format!("{id}.toml"), format!(":\n\n{}", code("toml", &values)))
+        }
+    }
 }
 
 fn check(manifest: &Manifest) -> String {
