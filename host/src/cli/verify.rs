@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::printer::Printer;
+use super::view::moment;
 use crate::pki::{CertificateKey, CertificateRequest, Leaf, verify_chain};
 use crate::store::certificate::stored_key;
 
@@ -46,9 +47,13 @@ pub(super) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         path.display(),
         args.root.display(),
         names.join(", "),
-        leaf.not_after
+        moment(leaf.not_after)
     );
-    printer.result(&text, &json!({"event": "verified", "fullchain": path, "names": names, "issuer": leaf.issuer}));
+    printer.result(
+        &text,
+        &json!({"event": "verified", "fullchain": path, "names": names, "issuer": leaf.issuer,
+        "not_after": moment(leaf.not_after)}),
+    );
     Ok(Exit::Done)
 }
 

@@ -173,7 +173,7 @@ fn keys_at(table: &DeTable<'_>, byte: usize) -> Vec<String> {
 }
 
 /// The name that was probably meant.
-fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let distance = |name: &&str| strsim::damerau_levenshtein(written, name);
     let best = known.min_by_key(distance)?;
     (distance(&best) <= (written.chars().count() / FARTHEST_PART).max(1)).then(|| best.to_owned())
