@@ -1,5 +1,7 @@
 //! What a command line that makes no sense is told.
 
+use std::process::Stdio;
+
 use acmite_tests::acmite::Acmite;
 
 #[test]
@@ -24,6 +26,36 @@ fn a_mistake_is_one_object_of_json_where_json_is_asked_for_and_text_otherwise() 
     // What stands behind -- is no option.
     let text = Acmite::without_state("show -- --json b", home.path()).run().expect_code(2);
     assert!(text.stdout.is_empty() && text.stderr.contains("'b'"), "{text}");
+}
+
+#[test]
+fn a_full_disk_is_told_and_a_reader_that_went_away_is_not() {
+    let home = tempfile::tempdir().expect("a folder");
+    for line in ["completions bash", "plugin list", "plugin list --json", "--help"] {
+        let run = |output: Stdio| {
+            let mut command = Acmite::without_state(line, home.path()).into_command();
+            let done = command.stdout(output).output().expect("acmite that starts");
+            (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+        };
+        let (code, said) = run(std::fs::File::create("/dev/full").expect("a device").into());
+        assert_eq!(code, Some(1), "{line}: {said}");
+        assert!(said.contains("could not write to standard output: No space left"), "{line}: {said}");
+        // The reader has gone before anything is written.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        assert_eq!(run(writer.into()), (Some(0), String::new()), "{line}");
+    }
+}
+
+#[test]
+fn a_provider_that_is_misspelt_is_told_with_the_one_that_was_meant() {
+    let home = tempfile::tempdir().expect("a folder");
+    for (id, meant) in [("cloudflair", "did you mean cloudflare?"), ("rfc2163", "did you mean rfc2136?")] {
+        let done = Acmite::without_state(&format!("plugin inspect {id}"), home.path()).run().expect_code(3);
+        assert!(done.stderr.contains(meant), "{done}");
+    }
+    let done = Acmite::without_state("plugin inspect quillzone", home.path()).run().expect_code(3);
+    assert!(!done.stderr.contains("did you mean"), "{done}");
 }
 
 #[test]
