@@ -252,6 +252,7 @@ impl fmt::Display for Event {
             Self::OrderingAgain { why } => {
                 write!(f, "the CA did not see what all servers show ({why}); ordering once more")
             }
+            Self::Renewing { why: Why::Missing } => write!(f, "getting it: {}", Why::Missing),
             Self::Renewing { why } => write!(f, "renewing: {why}"),
             Self::Resuming { url } => write!(f, "taking up the order that an earlier run began: {url}"),
             Self::WaitingForCertificate { name } => write!(f, "another process is getting {name}, waiting"),

@@ -152,7 +152,7 @@ codes! {
         "set the clock and keep it by NTP (`timedatectl set-ntp true`)"
     AccountRefused "account-refused" Error
         "The CA does not know the account, or does not let it ask."
-        "register anew with `acmite issue` after moving the account's folder below accounts/ away"
+        "put it aside with `acmite account deactivate`, and make another with `acmite issue`"
     ChallengeUnsuited "challenge-unsuited" Error
         "A name cannot be proven by the challenge that is chosen for it."
         "choose another one with --challenge, --dns-plugin, --standalone, --webroot or --tls-alpn"
