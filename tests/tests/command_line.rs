@@ -65,3 +65,27 @@ fn words_of_the_command_line_pass_for_no_line_of_acmites_own() {
     let done = run.run().expect_code(2);
     assert!(done.stderr.contains("'b\u{fffd}\u{fffd}[2Jerror: all is well'"), "{done}");
 }
+
+#[test]
+fn a_file_without_end_is_refused_before_it_fills_the_memory() {
+    let home = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| {
+        let path = home.path().join(name);
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
+        path
+    };
+    let [zero, plugin] = ["zero", "zero.wasm"].map(path);
+    for line in [
+        "issue --agree-tos --standalone --csr",
+        "issue --agree-tos --standalone -d a.example --ca-bundle",
+        "account show --ca-bundle",
+        "plugin inspect",
+        "plugin install",
+    ] {
+        let file = if line.starts_with("plugin") { &plugin } else { &zero };
+        // The limit is on what may be mapped, all of what acmite maps included.
+        let limited = ["-c", "ulimit -v 8000000; exec \"$0\" \"$@\""];
+        let done = Acmite::without_state(line, home.path()).args([file]).under("sh", limited).run().expect_code(3);
+        assert!(done.stderr.contains("is it the right file?"), "{line}: {done}");
+    }
+}

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::view::moment;
 use crate::pki::{CertificateKey, CertificateRequest, Leaf, verify_chain};
+use crate::secure_file::read_named;
 use crate::store::certificate::stored_key;
 
 /// Check a stored certificate as a client would: chain, names, dates, and that its key, or the request that stands for it, belongs
@@ -74,6 +75,6 @@ fn key(folder: &Path) -> Result<(&'static str, Vec<u8>), Failure> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path)
+    read_named(path)
         .map_err(|error| Failure::new(Exit::Configuration, format!("could not read {}: {error}", path.display())))
 }
