@@ -59,6 +59,15 @@ fn a_provider_that_is_misspelt_is_told_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn an_end_that_is_over_is_refused_before_a_ca_is_asked() {
+    let home = tempfile::tempdir().expect("a folder");
+    let line =
+        "issue -d a.example --standalone --agree-tos --not-after 2020-01-01T00:00:00Z --server https://127.0.0.1:1/";
+    let done = Acmite::without_state(line, home.path()).run().expect_code(2);
+    assert!(done.stderr.contains("2020-01-01T00:00:00Z is over already"), "{done}");
+}
+
+#[test]
 fn words_of_the_command_line_pass_for_no_line_of_acmites_own() {
     let home = tempfile::tempdir().expect("a folder");
     let run = Acmite::without_state("show a", home.path()).args(["b\n\u{1b}[2Jerror: all is well"]);

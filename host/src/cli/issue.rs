@@ -211,6 +211,11 @@ fn recipe(args: &Args) -> Result<(String, Renewal), Failure> {
     let request =
         args.csr.as_deref().map(csr::read).transpose().map_err(|why| Failure::new(Exit::Configuration, why))?;
     let names = names(args, request.as_ref())?;
+    if let Some(end) = args.not_after.filter(|end| *end <= OffsetDateTime::now_utc()) {
+        let message =
+            format!("--not-after {} is over already; give a time to come, or leave it out", view::moment(end));
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let certificate = args.cert_name.clone().unwrap_or_else(|| store::certificate_name(names[0].base()));
     let methods = args.challenges.methods(!args.providers.plugins.is_empty())?;
     let chosen = methods.check(&names)?;
