@@ -66,6 +66,21 @@ fn contacts_are_replaced_and_an_account_that_is_deactivated_is_put_aside() {
 }
 
 #[test]
+fn an_account_that_was_ended_elsewhere_is_put_aside_by_the_command_that_the_error_names() {
+    let Some(world) = world() else { return };
+    world.issue();
+    let elsewhere = world.scene.folder().join("elsewhere");
+    let copied = Command::new("cp").arg("-a").arg(world.scene.state()).arg(&elsewhere).status().expect("cp");
+    assert!(copied.success());
+    world.account_in(&elsewhere, "deactivate").run().expect_code(0);
+    let refused = world.scene.issue(&world.ca).names(["example.test"]).run().expect_code(5);
+    assert!(refused.stderr.contains("`acmite account deactivate`"), "{refused}");
+    world.account("deactivate").run().expect_code(0);
+    world.account("show").run().expect_code(2);
+    world.issue();
+}
+
+#[test]
 fn a_changed_key_is_the_accounts_and_the_old_one_is_no_more() {
     let Some(world) = world() else { return };
     world.issue();

@@ -113,6 +113,10 @@ fn the_chain_is_the_one_whose_root_was_preferred() {
         scene.issue(&ca).args(["--preferred-chain", &name]).names(["example.test"]).run().expect_code(0);
         openssl::verify(&scene.live("example.test"), &root);
     }
+    let run = scene.issue(&ca).args(["-q", "--preferred-chain", "Old Root"]).names(["example.test"]);
+    let other = run.run().expect_code(0);
+    assert!(other.stderr.contains("no chain with an issuer \"Old Root\"; its own choice is stored"), "{other}");
+    assert!(other.stderr.contains(&openssl::subject_name(&ca.root(0))), "{other}");
 }
 
 #[test]

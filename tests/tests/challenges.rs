@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use acmite::secure_file::FileLock;
 use acmite_tests::acmite::Acmite;
 use acmite_tests::bind::bind_zones;
 use acmite_tests::name_server::NameServer;
@@ -49,6 +50,24 @@ impl World {
         let text = openssl::verify(&self.scene.live(certificate), &self.ca.issuing_root());
         let line = text.lines().skip_while(|line| !line.contains("Subject Alternative Name")).nth(1);
         line.expect("names").trim().to_owned()
+    }
+}
+
+#[test]
+fn interrupted_while_another_run_has_the_port_a_run_does_not_wait_for_it() {
+    let Some(world) = world() else { return };
+    world.standalone().names(["a.example.test"]).run().expect_code(0);
+    for (port, method) in
+        [(world.http_port, ["--standalone", "--http-port"]), (world.tls_port, ["--tls-alpn", "--tls-port"])]
+    {
+        let lock = world.scene.state().join(format!("locks/port-{port}"));
+        let lock = FileLock::try_acquire(&lock).expect("nobody has it");
+        let run = world.run("issue").args(method).args([port.to_string()]).args(["--json"]).names(["b.example.test"]);
+        let mut run = run.start();
+        run.await_event("authorizations");
+        run.signal("INT");
+        run.finish().expect_code(130);
+        drop(lock);
     }
 }
 

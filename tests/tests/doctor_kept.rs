@@ -57,6 +57,37 @@ fn a_healthy_system_has_no_findings_and_says_so() {
 }
 
 #[test]
+fn a_state_folder_that_nothing_can_be_stored_in_is_found() {
+    inside("a_state_folder_that_nothing_can_be_stored_in_is_found", &ALONE, async {
+        let ward = with_certificate().await;
+        let state = ward.scene.state();
+        let mount = |arguments: &[&str]| {
+            let status = Command::new("mount").args(arguments).arg(&state).status().expect("mount runs");
+            assert!(status.success(), "{arguments:?}");
+        };
+        mount(&["--bind", state.to_str().expect("a path")]);
+        mount(&["-o", "remount,ro,bind"]);
+        let found = ward.doctor_of_all().await;
+        let facts = found.only("state-unwritable");
+        assert!(facts["why"].as_str().is_some_and(|why| why.contains("Read-only")), "{facts}");
+        mount(&["-t", "tmpfs", "-o", "size=256k,mode=0700", "none"]);
+        let found = ward.doctor_of_all().await;
+        let facts = found.only("state-unwritable");
+        assert!(facts["why"].as_str().is_some_and(|why| why.contains("KiB are free")), "{facts}");
+    });
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_is_found_until_it_is_replaced() {
+    let ward = with_certificate().await;
+    let run = async |command: &str| ended(Acmite::new(command, &ward.scene.state())).await;
+    run(&format!("revoke {NAME}")).await.expect_code(0);
+    ward.doctor_of_all().await.only("certificate-revoked");
+    run("renew").await.expect_code(0);
+    assert_eq!(ward.doctor_of_all().await.codes(), [""; 0]);
+}
+
+#[test]
 fn a_timer_that_is_missing_or_never_runs_is_found() {
     inside("a_timer_that_is_missing_or_never_runs_is_found", &ALONE, async {
         cover("/etc/cron.d");

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use acmite::secure_file::FileLock;
 use acmite_lab::ca::{Endpoint, Fault};
 use acmite_lab::dns::{Behaviour, Mood};
 use acmite_tests::acmite::{Acmite, Finished};
@@ -45,6 +46,18 @@ fn interrupted_at_any_request_a_run_cleans_up_at_once_and_the_next_succeeds() {
         (1..=requests_of_an_issuance()).flat_map(|n| both.map(move |signal| (n, signal))).collect();
     let met = at_each(&stages, |world, (number, signal)| is_interrupted(world, *number, signal));
     tell("SIGINT and SIGTERM at each request to the CA", met.iter().filter(|met| **met).count());
+}
+
+#[test]
+fn interrupted_while_another_process_gets_the_certificate_a_run_does_not_wait_for_it() {
+    let world = World::start();
+    let state = world.issued_state();
+    let lock = FileLock::try_acquire(&state.join("locks/renewal-example.test")).expect("nobody has it");
+    let mut run = world.issue(&state).args(["--json"]).start();
+    run.await_event("waiting-for-certificate");
+    run.signal("INT");
+    run.finish().expect_code(130);
+    drop(lock);
 }
 
 #[test]

@@ -199,7 +199,17 @@ fn certificates_are_listed_revoked_by_account_or_key_and_deleted() {
     let names: Vec<&Value> = list["certificates"].as_array().expect("a list").iter().map(|one| &one["name"]).collect();
     assert_eq!(names, ["a", "b"]);
     run("revoke a --reason superseded").expect_code(0);
+    assert!(run("list").expect_code(0).stdout.lines().any(|line| line.starts_with("a ") && line.contains("revoked")));
     run("revoke a").expect_code(5);
+    let shown = run("show a --json").expect_code(0);
+    let show: Value = serde_json::from_str(&shown.stdout).expect("one document");
+    assert_eq!((&show["event"], &show["revoked"]), (&"show".into(), &true.into()), "{shown}");
+    let renewed = run("renew --json").expect_code(0);
+    let names = |report: &Value| report["certificates"].as_array().expect("a list").clone();
+    let last = renewed.events().pop().expect("a report");
+    assert!(matches!(names(&last).as_slice(), [one] if one["name"] == "a" && one["result"] == "renewed"), "{renewed}");
+    assert!(!run("show a").expect_code(0).stdout.contains("revoked"));
+    assert!(names(&run("renew --json").expect_code(0).events().pop().expect("a report")).is_empty());
     run("revoke b --reason key-compromise --with-certificate-key").expect_code(0);
     run("delete a").expect_code(0);
     assert!(!scene.state().join("archive/a").exists() && !scene.state().join("renewal/a.toml").exists());

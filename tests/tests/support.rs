@@ -109,6 +109,31 @@ fn every_request_in_the_log_has_a_number_of_its_own() {
     assert_eq!(ids.len(), world.lab.ca.requests().len());
 }
 
+/// All commands below `of`, as its help lists them.
+fn commands(home: &Path, of: &str) -> Vec<String> {
+    let help = Acmite::without_state(format!("{of} -h").trim_start(), home).run().expect_code(0).stdout;
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let below = |name: &str| {
+        let name = format!("{of} {name}").trim_start().to_owned();
+        let inner = commands(home, &name);
+        [name].into_iter().chain(inner).collect::<Vec<_>>()
+    };
+    names.filter(|name| *name != "help").flat_map(below).collect()
+}
+
+#[test]
+fn completions_know_every_command_and_every_option_of_each_shell() {
+    let home = tempfile::tempdir().expect("a folder");
+    let commands = commands(home.path(), "");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = Acmite::without_state(&format!("completions {shell}"), home.path()).run().expect_code(0).stdout;
+        for word in commands.iter().filter_map(|command| command.split(' ').next_back()).chain(["ignore-rate-limit"]) {
+            assert!(script.contains(word), "{shell} does not know {word}");
+        }
+    }
+}
+
 #[test]
 fn completions_are_scripts_that_their_shell_takes() {
     let state = tempfile::tempdir().expect("a folder");
@@ -126,8 +151,11 @@ fn there_is_a_manual_page_for_every_command_and_man_can_show_it() {
     let state = tempfile::tempdir().expect("a folder");
     let pages = state.path().join("man1");
     Acmite::new("man", state.path()).args([&pages]).run().expect_code(0);
-    for page in ["acmite.1", "acmite-issue.1", "acmite-timer-install.1", "acmite-debug-bundle.1"] {
-        let path = pages.join(page);
+    let commands = commands(state.path(), "");
+    assert!(commands.len() > 30 && commands.iter().any(|command| command == "timer install"), "{commands:?}");
+    for command in [String::new()].iter().chain(&commands) {
+        let page = format!("acmite {command}").trim_end().replace(' ', "-") + ".1";
+        let path = pages.join(&page);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
         assert!(text.contains(".SH NAME") && text.contains(".SH SYNOPSIS"), "{text}");
     }

@@ -34,9 +34,16 @@ impl CertificateChain {
 
     /// Whether a certificate of the chain was issued by one whose common name is `name`.
     pub fn has_issuer(&self, name: &str) -> bool {
-        self.der.iter().filter_map(|der| X509Certificate::from_der(der).ok()).any(|(_, cert)| {
-            cert.issuer().iter_common_name().any(|common| common.as_str().is_ok_and(|text| text == name))
-        })
+        self.issuers().iter().any(|issuer| issuer == name)
+    }
+
+    /// The common names of all issuers of the chain, from the leaf's on.
+    pub fn issuers(&self) -> Vec<String> {
+        let certificates = self.der.iter().filter_map(|der| X509Certificate::from_der(der).ok());
+        let names = |cert: &X509Certificate<'_>| -> Vec<String> {
+            cert.issuer().iter_common_name().filter_map(|name| Some(name.as_str().ok()?.to_owned())).collect()
+        };
+        certificates.flat_map(|(_, cert)| names(&cert)).collect()
     }
 }
 

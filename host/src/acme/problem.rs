@@ -115,7 +115,8 @@ macro_rules! kinds {
 }
 
 kinds! {
-    AccountDoesNotExist "accountDoesNotExist" "the CA does not know this account key: register again"
+    AccountDoesNotExist "accountDoesNotExist" "the CA does not know the account: put it aside with `acmite account deactivate`; \
+        `acmite issue` makes another"
     AlreadyReplaced "alreadyReplaced" "the certificate was already renewed: order without naming the one it replaces"
     AlreadyRevoked "alreadyRevoked" "nothing to do: the certificate is revoked"
     BadCsr "badCSR" "choose another key type or fewer names"
@@ -136,7 +137,8 @@ kinds! {
     RejectedIdentifier "rejectedIdentifier" "leave out the names the CA will not issue for"
     ServerInternal "serverInternal" "try again later; the CA's status page may say more"
     Tls "tls" "see that the server's TLS works for the name"
-    Unauthorized "unauthorized" "see that the account is active and that the TXT record is shown by all servers"
+    Unauthorized "unauthorized" "see that all servers show the TXT record, and with `acmite account show` that the \
+        account is active; one that is not is put aside by `acmite account deactivate`"
     UnsupportedContact "unsupportedContact" "give an e-mail address (mailto:)"
     UnsupportedIdentifier "unsupportedIdentifier" "leave out the names of a type the CA does not issue for"
     UserActionRequired "userActionRequired" "open the page the CA names and agree to its terms"

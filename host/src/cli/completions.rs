@@ -1,10 +1,9 @@
 //! `acmite completions`.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use super::exit::{Exit, Failure};
-use super::{Cli, Printer};
+use super::{Printer, usage};
 
 /// Print what makes a shell complete acmite's commands and options.
 ///
@@ -22,7 +21,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "acmite", &mut script);
+    clap_complete::generate(args.shell, &mut usage::command(), "acmite", &mut script);
     printer.file(&String::from_utf8_lossy(&script));
     Ok(Exit::Done)
 }

@@ -6,12 +6,13 @@ use crate::causes::chain;
 use crate::flow::hooks;
 use crate::name::CertName;
 use crate::pki::CertificateRequest;
+use crate::secure_file::read_named;
 use crate::store::renewal::Hooks;
 
 /// Reads the file; an error is what to tell the user.
 pub(super) fn read(path: &Path) -> Result<CertificateRequest, String> {
     let about = |why: String| format!("{}: {why}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| about(format!("cannot be read: {error}")))?;
+    let bytes = read_named(path).map_err(|error| about(format!("cannot be read: {error}")))?;
     CertificateRequest::read(&bytes).map_err(|error| about(error.to_string()))
 }
 

@@ -80,6 +80,7 @@ async fn examine(args: &Args, state: &StateDir, cancel: &Cancel) -> Result<Vec<F
     let unread = unread.into_iter().map(|failure| failure.message);
     let mut findings: Vec<Finding> =
         unread.map(|why| Finding::of(None, Condition::StateFolder { path: state.root().to_owned(), why })).collect();
+    findings.extend(doctor::unwritable(state).map(|condition| Finding::of(None, condition)));
     let pool = ProviderPool::new(state);
     let clients = Clients::default();
     let meant = args.name.as_ref().map(|name| (name, meant(&kept, name)));
@@ -87,7 +88,8 @@ async fn examine(args: &Args, state: &StateDir, cancel: &Cancel) -> Result<Vec<F
         None => findings.extend(folder(args, state, !kept.is_empty())),
         Some((name, None)) => {
             let case = Case::new(args, state, name)?;
-            return Ok(look(&case, state, &clients, cancel).await);
+            findings.extend(look(&case, state, &clients, cancel).await);
+            return Ok(findings);
         }
         Some(_) => {}
     }

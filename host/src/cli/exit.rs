@@ -71,7 +71,7 @@ pub const HELP: &str = "Exit codes:
   8   a zone was not found, or DNS does not answer
   9   the CA cannot be reached, or answers as no ACME CA does
   10  the state folder or a file in it cannot be used
-  11  `acmite cleanup`: records are left behind, the next run tries again; `issue` and `renew` end with 0 and a warning
+  11  `acmite cleanup`: records are left behind, the next run tries again (`issue`, `renew`: 0, warned)
   12  the certificate is there, and a hook failed; the next `acmite renew` runs it again
   13  `acmite apply --plan`: something would change
   14  `acmite doctor` found something that is wrong or will be

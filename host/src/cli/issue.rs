@@ -119,7 +119,10 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
         printer.event(&event);
     };
     let session = opened.session(&observe);
-    let _lock = lock(state, &certificate, &observe).await?;
+    let _lock = tokio::select! {
+        lock = lock(state, &certificate, &observe) => lock?,
+        () = cancel.requested() => return Err(nothing_begun()),
+    };
     // What a crashed run left would be in the way of nobody but should not stay longer than that.
     state.tidy();
     flow::remove_leftovers(&session).await?;
@@ -134,7 +137,7 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
             client = AcmeClient::connect(&request.server, args.ca.http()?) => {
                 client.map_err(|error| waiting(state, &request, error.retry_after(), error.into()))?
             }
-            () = cancel.requested() => return Err(Failure::new(Exit::Interrupted, "interrupted; nothing was begun")),
+            () = cancel.requested() => return Err(nothing_begun()),
         };
         let issued = flow::issue(&session, &client, &setup, &request).await;
         issued.map_err(|error| waiting(state, &request, error.ca().and_then(AcmeError::retry_after), error.into()))
@@ -154,6 +157,10 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
         printer.result(&text, &json);
     }
     Ok(if failed_hooks == 0 { Exit::Done } else { Exit::HookFailed })
+}
+
+fn nothing_begun() -> Failure {
+    Failure::new(Exit::Interrupted, "interrupted; nothing was begun")
 }
 
 /// One process at a time gets a certificate of this name.
@@ -211,6 +218,11 @@ fn recipe(args: &Args) -> Result<(String, Renewal), Failure> {
     let request =
         args.csr.as_deref().map(csr::read).transpose().map_err(|why| Failure::new(Exit::Configuration, why))?;
     let names = names(args, request.as_ref())?;
+    if let Some(end) = args.not_after.filter(|end| *end <= OffsetDateTime::now_utc()) {
+        let message =
+            format!("--not-after {} is over already; give a time to come, or leave it out", view::moment(end));
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let certificate = args.cert_name.clone().unwrap_or_else(|| store::certificate_name(names[0].base()));
     let methods = args.challenges.methods(!args.providers.plugins.is_empty())?;
     let chosen = methods.check(&names)?;

@@ -38,7 +38,7 @@ pub(super) fn run(_args: &Args, global: &Global, printer: &Printer) -> Result<Ex
     let unread: Vec<String> = unread.into_iter().map(|failure| failure.message).collect();
     let mut text = if all.is_empty() { "no certificates; `acmite issue` gets one".to_owned() } else { aligned(&rows) };
     unread.iter().for_each(|why| text.push_str(&format!("\nthere may be more: {why}")));
-    printer.result(&text, &json!({"certificates": all, "unread": unread}));
+    printer.result(&text, &json!({"event": "list", "certificates": all, "unread": unread}));
     Ok(if unread.is_empty() { Exit::Done } else { Exit::State })
 }
 
@@ -47,6 +47,7 @@ const HEADING: [&str; 6] = ["NAME", "EXPIRES", "NEXT RENEWAL", "LAST", "PROVIDER
 fn row(standing: &Standing, now: OffsetDateTime) -> [String; 6] {
     let dash = || "-".to_owned();
     let expires = match (&standing.leaf, view::days_left(standing, now)) {
+        _ if standing.is_revoked() => "revoked".to_owned(),
         (Some(_), Some(..0)) => "expired".to_owned(),
         (Some(leaf), Some(days)) => format!("{} ({days} days)", leaf.not_after.date()),
         _ => dash(),

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory as _;
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
-use super::{Cli, Printer};
+use super::{Printer, usage};
 
 /// Write a manual page for acmite and one for each of its commands.
 ///
@@ -25,7 +24,7 @@ pub(super) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
     let folder = &args.folder;
     let write = || {
         std::fs::create_dir_all(folder)?;
-        clap_mangen::generate_to(Cli::command(), folder)
+        clap_mangen::generate_to(usage::command(), folder)
     };
     write().map_err(|error| {
         let path = folder.display();

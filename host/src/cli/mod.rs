@@ -190,13 +190,10 @@ impl Cli {
             Command::Man(args) => man::run(&args, &printer),
             Command::DebugBundle(args) => debug_bundle::run(&args, &self.global, &printer),
         };
-        match done {
-            Ok(exit) => exit,
-            Err(failure) => {
-                printer.failure(&failure);
-                failure.exit
-            }
-        }
+        printer.settled(done.unwrap_or_else(|failure| {
+            printer.failure(&failure);
+            failure.exit
+        }))
     }
 }
 

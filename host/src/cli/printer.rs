@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::{Global, Progress};
 use crate::flow::Event;
 use crate::name::DnsName;
@@ -45,13 +45,14 @@ pub struct Printer {
     started: Instant,
     bars: MultiProgress,
     zones: Mutex<BTreeMap<DnsName, ProgressBar>>,
+    unwritten: Mutex<Option<io::Error>>,
 }
 
 impl Printer {
     /// A printer in one mode; its times count from now.
     pub fn new(mode: Mode) -> Self {
-        let (started, bars, zones) = (Instant::now(), MultiProgress::new(), Mutex::default());
-        Self { mode, started, bars, zones }
+        let (started, bars) = (Instant::now(), MultiProgress::new());
+        Self { mode, started, bars, zones: Mutex::default(), unwritten: Mutex::default() }
     }
 
     /// In what form things are shown.
@@ -92,14 +93,27 @@ impl Printer {
     /// Shows a result: `text` for people, `json` for machines.
     pub fn result(&self, text: &str, json: &Value) {
         match self.mode {
-            Mode::Json => write_out(&json.to_string()),
-            _ => write_out(&visible(text.trim_end())),
+            Mode::Json => self.write_out(&json.to_string()),
+            _ => self.write_out(&visible(text.trim_end())),
         }
     }
 
     /// Prints what is going to be a file, as it is.
     pub fn file(&self, text: &str) {
-        io::stdout().lock().write_all(text.as_bytes()).unwrap_or_default();
+        let mut out = io::stdout().lock();
+        self.written(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    }
+
+    /// The exit code, which is another one if what was asked for could not be written.
+    pub fn settled(&self, exit: Exit) -> Exit {
+        let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        match unwritten.as_ref() {
+            Some(error) if exit == Exit::Done => {
+                write_err(&format!("error: could not write to standard output: {error}"));
+                Exit::Failed
+            }
+            _ => exit,
+        }
     }
 
     /// Shows why the command failed.
@@ -108,7 +122,7 @@ impl Printer {
             let (message, remedy) = (&failure.message, &failure.remedy);
             let exit = failure.exit as u8;
             let json = serde_json::json!({"event": "error", "message": message, "remedy": remedy, "exit_code": exit});
-            return write_out(&json.to_string());
+            return self.write_out(&json.to_string());
         }
         write_err(&visible(&format!("error: {}", failure.message)));
         if let Some(remedy) = &failure.remedy {
@@ -131,7 +145,21 @@ impl Printer {
 
     fn json_event(&self, mut json: Value) {
         json["elapsed_ms"] = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).into();
-        write_out(&json.to_string());
+        self.write_out(&json.to_string());
+    }
+
+    fn write_out(&self, line: &str) {
+        let mut out = io::stdout().lock();
+        self.written(writeln!(out, "{line}").and_then(|()| out.flush()));
+    }
+
+    /// A reader that went away is no reason to stop what is being done, nor is a full disk; that one is told at the end.
+    pub(super) fn written(&self, done: io::Result<()>) {
+        if let Err(error) = done
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
     }
 
     fn line(&self, text: &str) {
@@ -182,12 +210,6 @@ fn matters(event: &Event) -> bool {
 /// Words of a CA or provider must not move the cursor or turn the text around.
 fn visible(text: &str) -> String {
     text.chars().map(|c| if (c.is_control() && c != '\n') || turns(c) { '\u{fffd}' } else { c }).collect()
-}
-
-/// A reader that went away is no reason to stop what is being done.
-fn write_out(line: &str) {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).unwrap_or_default();
 }
 
 fn write_err(line: &str) {

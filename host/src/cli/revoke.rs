@@ -15,6 +15,8 @@ use crate::flow::{self, Reason, Signatory};
 
 /// Revoke a certificate at the CA; its files stay, see `acmite delete`.
 ///
+/// A revoked certificate is due: the next `acmite renew`, also a timer's, gets another one in its place.
+///
 /// Examples:
 ///   acmite revoke example.com --reason superseded
 ///   acmite revoke example.com --reason key-compromise --with-certificate-key
@@ -45,7 +47,9 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
     let ca = (args.server.as_ref(), args.ca_bundle.as_deref().map(absolute));
     let leaf = flow::revoke(&state, &name, args.reason, signatory, ca).await?;
     let serial = data_encoding::HEXLOWER.encode(&leaf.serial);
-    let text = format!("revoked {name} (serial {serial}); its files stay, `acmite delete` removes them");
+    let text = format!(
+        "revoked {name} (serial {serial}); its files stay: `acmite renew` gets another one, `acmite delete` removes all"
+    );
     printer.result(&text, &json!({"event": "revoked", "name": name, "serial": serial}));
     Ok(Exit::Done)
 }

@@ -17,6 +17,7 @@ use crate::acme::place::{PlaceError, check_directory};
 use crate::dns::{Dns, DnsOptions, Resolver};
 use crate::flow::{Cancel, Event, ProviderSource, Session, cancellation};
 use crate::name::DnsName;
+use crate::secure_file::read_named;
 use crate::store::{StateDir, is_certificate_name};
 
 /// Whom to ask about DNS.
@@ -113,7 +114,7 @@ impl CaArgs {
                 let path = path.display();
                 Failure::new(Exit::Configuration, format!("could not read the CA bundle {path}: {error}"))
             };
-            std::fs::read(path).map_err(unreadable)
+            read_named(path).map_err(unreadable)
         };
         let ca_bundle_pem = self.ca_bundle.as_ref().map(read).transpose()?;
         Ok(HttpOptions { ca_bundle_pem, ..HttpOptions::default() })

@@ -38,6 +38,7 @@ fn text(state: &StateDir, standing: &Standing, now: OffsetDateTime) -> String {
         lines.push(("issuer", leaf.issuer.clone()));
         lines.push(("serial", data_encoding::HEXLOWER.encode(&leaf.serial)));
         lines.push(("valid", format!("{} to {} ({days} days left)", moment(leaf.not_before), moment(leaf.not_after))));
+        lines.extend(standing.is_revoked().then(|| ("revoked", "yes".to_owned())));
         lines.push(("certificate", live.join("fullchain.pem").display().to_string()));
         lines.push(key(state, &standing.name));
     }
@@ -86,6 +87,7 @@ fn coming(standing: &Standing, now: OffsetDateTime) -> Vec<(&'static str, String
 
 fn json(state: &StateDir, standing: &Standing, now: OffsetDateTime) -> Value {
     let mut json = view::json(standing, now);
+    json["event"] = json!("show");
     json["live"] = json!(state.live(&standing.name));
     json["csr"] = json!(CertificateStore::new(state, &standing.name).request());
     json["serial"] = json!(standing.leaf.as_ref().map(|leaf| data_encoding::HEXLOWER.encode(&leaf.serial)));

@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::printer::Printer;
+use super::view::moment;
 use crate::pki::{CertificateKey, CertificateRequest, Leaf, verify_chain};
+use crate::secure_file::read_named;
 use crate::store::certificate::stored_key;
 
 /// Check a stored certificate as a client would: chain, names, dates, and that its key, or the request that stands for it, belongs
@@ -46,9 +48,13 @@ pub(super) fn run(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         path.display(),
         args.root.display(),
         names.join(", "),
-        leaf.not_after
+        moment(leaf.not_after)
     );
-    printer.result(&text, &json!({"event": "verified", "fullchain": path, "names": names, "issuer": leaf.issuer}));
+    printer.result(
+        &text,
+        &json!({"event": "verified", "fullchain": path, "names": names, "issuer": leaf.issuer,
+        "not_after": moment(leaf.not_after)}),
+    );
     Ok(Exit::Done)
 }
 
@@ -69,6 +75,6 @@ fn key(folder: &Path) -> Result<(&'static str, Vec<u8>), Failure> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path)
+    read_named(path)
         .map_err(|error| Failure::new(Exit::Configuration, format!("could not read {}: {error}", path.display())))
 }

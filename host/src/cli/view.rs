@@ -105,6 +105,7 @@ pub(super) fn json(standing: &Standing, now: OffsetDateTime) -> Value {
         "issuer": leaf.as_ref().map(|leaf| &leaf.issuer),
         "not_before": leaf.as_ref().map(|leaf| moment(leaf.not_before)),
         "not_after": leaf.as_ref().map(|leaf| moment(leaf.not_after)),
+        "revoked": standing.is_revoked(),
         "days_left": days_left(standing, now),
         "next_renewal": next(standing, now).map(moment),
         "server": renewal.as_ref().map(|renewal| renewal.server.as_str()),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::file::{RawConfig, schema};
+use crate::secure_file::read_to_its_end;
 
 /// A configuration file that was read.
 #[derive(Clone, Debug)]
@@ -27,10 +28,11 @@ impl ConfigText {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let unreadable = |source| ConfigError::Unreadable { path: path.clone(), source };
-        let mut file = File::open(&path).map_err(unreadable)?;
+        let file = File::open(&path).map_err(unreadable)?;
         check_writers(&path, &file.metadata().map_err(unreadable)?)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(unreadable)?;
+        let bytes = read_to_its_end(file).map_err(unreadable)?;
+        let not_text = |error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error));
+        let text = String::from_utf8(bytes).map_err(not_text)?;
         Ok(Self { path, text })
     }
 
@@ -173,7 +175,7 @@ fn keys_at(table: &DeTable<'_>, byte: usize) -> Vec<String> {
 }
 
 /// The name that was probably meant.
-fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let distance = |name: &&str| strsim::damerau_levenshtein(written, name);
     let best = known.min_by_key(distance)?;
     (distance(&best) <= (written.chars().count() / FARTHEST_PART).max(1)).then(|| best.to_owned())

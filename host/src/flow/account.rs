@@ -223,7 +223,9 @@ pub enum AccountUseError {
     #[error("it is not known whether the CA has changed the account's key; both are kept, and the next run finds out")]
     KeyChangeUnknown(#[source] AcmeError),
     /// The CA's terms were not agreed to.
-    #[error("the CA asks to agree to its terms of service at {url}; read them and give --agree-tos")]
+    #[error(
+        "the CA asks to agree to its terms of service at {url}; read them, and agree with --agree-tos of `acmite issue` or agree_tos in acmite.toml"
+    )]
     TermsNotAgreed {
         /// The terms.
         url: String,

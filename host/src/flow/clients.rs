@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::acme::{AcmeClient, AcmeError, HttpOptions};
+use crate::secure_file::read_named;
 
 /// Connections by directory and roots.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ impl Clients {
 async fn connect(server: &Url, ca_bundle: Option<&Path>) -> Result<AcmeClient, ConnectError> {
     let read = |path: &Path| {
         let unreadable = |source| ConnectError::Bundle { path: path.to_owned(), source: Arc::new(source) };
-        std::fs::read(path).map_err(unreadable)
+        read_named(path).map_err(unreadable)
     };
     let ca_bundle_pem = ca_bundle.map(read).transpose()?;
     let options = HttpOptions { ca_bundle_pem, ..HttpOptions::default() };

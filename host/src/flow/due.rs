@@ -57,6 +57,8 @@ pub enum Why {
     Lifetime,
     /// The end is near, whatever the CA suggests.
     NearExpiry,
+    /// The certificate is revoked.
+    Revoked,
     /// The certificate is missing.
     Missing,
     /// It is not as it is described.
@@ -71,6 +73,7 @@ impl fmt::Display for Why {
             Self::Suggested => "the CA suggests it",
             Self::Lifetime => "little of its lifetime is left",
             Self::NearExpiry => "it expires soon",
+            Self::Revoked => "it is revoked",
             Self::Missing => "there is none yet",
             Self::Described => "it is not as it is described",
             Self::Forced => "it was asked for",

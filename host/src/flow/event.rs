@@ -116,7 +116,7 @@ pub enum Event {
     },
     /// The CA accepted the proof.
     Proven {
-        /// The name or address.
+        /// The name, `*.NAME` for all names below it, or address.
         name: String,
     },
     /// The records are removed again.
@@ -213,30 +213,36 @@ impl fmt::Display for Event {
             Self::Account { url, created: true } => write!(f, "account made: {url}"),
             Self::Account { url, .. } => write!(f, "account: {url}"),
             Self::Order { names, .. } => write!(f, "ordered a certificate for {}", shortened(names)),
-            Self::Authorizations { pending, valid: 0 } => write!(f, "{pending} names to prove"),
+            Self::Authorizations { pending, valid: 0 } => write!(f, "{} to prove", counted(*pending, "name")),
             Self::Authorizations { pending, valid } => {
-                write!(f, "{pending} names to prove, {valid} still proven from before")
+                write!(f, "{} to prove, {valid} still proven from before", counted(*pending, "name"))
             }
             Self::ZoneFound { zone, plugin, names, delegated } => {
                 let via = if *delegated > 0 { format!(", {delegated} by CNAME") } else { String::new() };
-                write!(f, "{zone}: {} names{via}, provider {plugin}", names.len())
+                write!(f, "{zone}: {}{via}, provider {plugin}", counted(names.len(), "name"))
             }
             Self::WaitingForZone { zone } => write!(f, "{zone}: another process changes the zone, waiting"),
-            Self::Publishing { zone, plugin, values } => write!(f, "{zone}: publishing {values} values by {plugin}"),
+            Self::Publishing { zone, plugin, values } => {
+                write!(f, "{zone}: publishing {} by {plugin}", counted(*values, "value"))
+            }
             Self::Published { zone, took_ms } => write!(f, "{zone}: published in {} s", seconds(*took_ms)),
             Self::Retrying { zone, error } => write!(f, "{zone}: trying again after: {error}"),
             Self::Propagation { zone, seen } => write!(f, "{zone}: {seen}"),
             Self::Propagated { zone, took_ms } => {
                 write!(f, "{zone}: all servers show all values after {} s", seconds(*took_ms))
             }
-            Self::Serving { port, names } => write!(f, "listening on port {port} for the CA ({names} names)"),
+            Self::Serving { port, names } => {
+                write!(f, "listening on port {port} for the CA ({})", counted(*names, "name"))
+            }
             Self::TokenWritten { path } => write!(f, "wrote {}", path.display()),
             Self::TokenNotRemoved { path, error } => {
                 let path = path.display();
                 write!(f, "{path} could not be removed ({error}); `acmite cleanup` and the next run try again")
             }
-            Self::Answered { zone: Some(zone), challenges } => write!(f, "{zone}: {challenges} challenges answered"),
-            Self::Answered { challenges, .. } => write!(f, "{challenges} challenges answered"),
+            Self::Answered { zone: Some(zone), challenges } => {
+                write!(f, "{zone}: {} answered", counted(*challenges, "challenge"))
+            }
+            Self::Answered { challenges, .. } => write!(f, "{} answered", counted(*challenges, "challenge")),
             Self::Proven { name } => write!(f, "{name}: proven"),
             Self::CleanedUp { zone } => write!(f, "{zone}: records removed"),
             Self::NotCleanedUp { zone, error } => write!(
@@ -246,6 +252,7 @@ impl fmt::Display for Event {
             Self::OrderingAgain { why } => {
                 write!(f, "the CA did not see what all servers show ({why}); ordering once more")
             }
+            Self::Renewing { why: Why::Missing } => write!(f, "getting it: {}", Why::Missing),
             Self::Renewing { why } => write!(f, "renewing: {why}"),
             Self::Resuming { url } => write!(f, "taking up the order that an earlier run began: {url}"),
             Self::WaitingForCertificate { name } => write!(f, "another process is getting {name}, waiting"),
@@ -257,6 +264,10 @@ impl fmt::Display for Event {
             Self::Warning { message } => write!(f, "warning: {message}"),
         }
     }
+}
+
+fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 fn shortened(names: &[String]) -> String {
@@ -283,6 +294,12 @@ mod tests {
         let json = serde_json::to_value(&event).expect("JSON");
         assert_eq!(json, serde_json::json!({"event": "published", "zone": "example.com", "took_ms": 1250}));
         assert_eq!(event.to_string(), "example.com: published in 1.2 s");
+    }
+
+    #[test]
+    fn one_is_not_several() {
+        let shown = [1, 2].map(|pending| Event::Authorizations { pending, valid: 0 }.to_string());
+        assert_eq!(shown, ["1 name to prove", "2 names to prove"]);
     }
 
     #[test]

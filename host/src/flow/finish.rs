@@ -15,6 +15,7 @@ use crate::pki::{self, CsrError, Leaf, LeafError};
 use crate::store::certificate::{CertificateStore, StoreError};
 use crate::store::renewal::RenewalError;
 use crate::store::renewal_state::{OpenOrder, RenewalState, RenewalStateError};
+use crate::words::one_line;
 
 /// What the CA handed out for an order, checked.
 pub(super) struct Obtained {
@@ -121,7 +122,15 @@ async fn obtain(
             return Err(wrong);
         }
     };
+    if let Some(wanted) = request.preferred_chain.as_ref().filter(|wanted| !chain.has_issuer(wanted)) {
+        session.tell(Event::Warning { message: not_offered(wanted, &chain) });
+    }
     Ok(Obtained { chain_pem: chain.pem, leaf, material })
+}
+
+fn not_offered(wanted: &str, chain: &CertificateChain) -> String {
+    let issuers = one_line(&chain.issuers().join(", "));
+    format!("the CA offers no chain with an issuer {wanted:?}; its own choice is stored, issued by {issuers}")
 }
 
 /// The CA will not come back to this order, so that its key is of no use either.

@@ -25,7 +25,10 @@ pub(super) async fn prove_standalone(
     proofs: &[Chosen<'_>],
 ) -> Result<(), Http01Error> {
     let answers = answers(account, proofs)?.into_iter().map(|(token, _, answer)| (token, answer)).collect();
-    let _lock = lock_port(session, port).await?;
+    let _lock = tokio::select! {
+        lock = lock_port(session, port) => lock?,
+        () = session.cancel.requested() => return Err(Http01Error::Interrupted),
+    };
     let server = serve_tokens(port, answers)?;
     session.tell(Event::serving(&server, proofs.len()));
     prove_seen(session, account, proofs).await

@@ -73,7 +73,8 @@ pub(super) async fn answer(
     session.tell(Event::Answered { zone: zone.cloned(), challenges: proofs.len() });
     let decisions = proofs.iter().map(|proof| async move {
         account.await_authorization(proof.authorization, deadline).await?;
-        session.tell(Event::Proven { name: proof.host().to_string() });
+        let name = CertName::new(proof.host().clone(), proof.authorization.wildcard).to_string();
+        session.tell(Event::Proven { name });
         Ok(())
     });
     let refusals: Vec<AuthorizationError> = join_all(decisions).await.into_iter().filter_map(Result::err).collect();

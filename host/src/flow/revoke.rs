@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use data_encoding::HEXLOWER;
 use url::Url;
 
 use super::account::{AccountUseError, existing_account};
 use super::clients::{Clients, ConnectError};
 use super::standing::{Standing, StandingError};
-use crate::acme::{AccountKey, AcmeError, KeyError};
+use crate::acme::{AccountKey, AcmeError, KeyError, Problem, ProblemKind};
+use crate::causes::chain;
 use crate::pki::Leaf;
 use crate::store::StateDir;
 use crate::store::account::AccountStore;
@@ -65,18 +67,29 @@ pub async fn revoke(
         distrust_key(state, name, &leaf)?;
     }
     let reason = reason.map(|reason| reason.0);
-    match key {
-        Some(key) => {
-            client.revoke_with_key(&key, &leaf.der, reason).await.map_err(|error| RevokeError::Ca(Box::new(error)))?;
-        }
+    let done = match key {
+        Some(key) => client.revoke_with_key(&key, &leaf.der, reason).await,
         None => {
             let named = standing.renewal.as_ref().and_then(|renewal| renewal.account.as_deref());
             let account =
                 existing_account(&client, &AccountStore::new(state, server, named)).await.map_err(no_account)?;
-            account.revoke(&leaf.der, reason).await.map_err(|error| RevokeError::Ca(Box::new(error)))?;
+            account.revoke(&leaf.der, reason).await
         }
+    };
+    let is_revoked = |error: &AcmeError| error.problem().map(Problem::kind) == Some(ProblemKind::AlreadyRevoked);
+    if done.as_ref().err().is_none_or(is_revoked) {
+        note_revoked(state, name, &leaf);
     }
-    Ok(leaf)
+    done.map(|()| leaf).map_err(|error| RevokeError::Ca(Box::new(error)))
+}
+
+/// The CA has it done; what is not kept of that is missed in `acmite list` and by the next renewal alone.
+fn note_revoked(state: &StateDir, name: &str, leaf: &Leaf) {
+    let mut kept = RenewalState::load(state, name);
+    kept.revoked = Some(HEXLOWER.encode(&leaf.serial));
+    if let Err(error) = kept.save(state, name) {
+        tracing::warn!(error = chain(&error), "that {name} is revoked could not be kept");
+    }
 }
 
 const KEY_COMPROMISE: Reason = Reason(1);

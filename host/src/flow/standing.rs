@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
 use time::OffsetDateTime;
 
 use super::due::{self, Facts, Verdict, Why};
@@ -42,15 +43,23 @@ impl Standing {
     /// Whether it is due, where the next look will be `next_run` from now.
     pub fn verdict(&self, now: OffsetDateTime, next_run: Duration) -> Verdict {
         let hold = self.hold();
-        let Some(leaf) = &self.leaf else {
-            return match hold {
-                Some(hold) if due::holds(hold, now) => Verdict::Held { until: hold.until, by: hold.by },
-                _ => Verdict::Due(Why::Missing),
-            };
+        let due_for = |why| match hold {
+            Some(hold) if due::holds(hold, now) => Verdict::Held { until: hold.until, by: hold.by },
+            _ => Verdict::Due(why),
         };
+        let Some(leaf) = &self.leaf else { return due_for(Why::Missing) };
+        if self.is_revoked() {
+            return due_for(Why::Revoked);
+        }
         let suggestion = self.state.suggestion.as_ref().filter(|one| Some(&one.id) == leaf.renewal_id.as_ref());
         let (not_before, not_after) = (leaf.not_before, leaf.not_after);
         due::verdict(&Facts { now, next_run: now + next_run, not_before, not_after, suggestion, hold })
+    }
+
+    /// Whether what is live was revoked by `acmite revoke`.
+    pub fn is_revoked(&self) -> bool {
+        let serial = self.leaf.as_ref().map(|leaf| HEXLOWER.encode(&leaf.serial));
+        serial.is_some() && serial == self.state.revoked
     }
 
     /// The wait that is for the CA it is got from.

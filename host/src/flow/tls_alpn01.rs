@@ -19,7 +19,10 @@ pub(super) async fn prove(
     proofs: &[Chosen<'_>],
 ) -> Result<(), TlsAlpn01Error> {
     let certificates = certificates(account, proofs)?;
-    let _lock = lock_port(session, port).await?;
+    let _lock = tokio::select! {
+        lock = lock_port(session, port) => lock?,
+        () = session.cancel.requested() => return Err(TlsAlpn01Error::Interrupted),
+    };
     let server = serve_validation_certificates(port, certificates)?;
     session.tell(Event::serving(&server, proofs.len()));
     tokio::select! {

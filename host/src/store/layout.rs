@@ -68,7 +68,8 @@ impl StateDir {
         self.archive_dir().join(file_name(name))
     }
 
-    fn archive_dir(&self) -> PathBuf {
+    /// Every version of all certificates.
+    pub fn archive_dir(&self) -> PathBuf {
         self.root.join("archive")
     }
 

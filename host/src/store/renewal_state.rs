@@ -43,6 +43,9 @@ pub struct RenewalState {
     /// Id of a key, or where that is elsewhere of its public half, that was given up, and that no other certificate may be for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compromised_key: Option<String>,
+    /// Serial number of the last certificate that was revoked, in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<String>,
 }
 
 /// A time before which no attempt is made.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::shown::without_secrets;
 use crate::cli::configured::ConfigFile;
+use crate::secure_file::read_named;
 
 /// What of the file the bundle needs.
 #[derive(Debug, Default)]
@@ -23,10 +24,10 @@ impl Described {
     /// Reads the file; where there is none and none is named, there is nothing to say.
     pub(super) fn read(config: &ConfigFile) -> Self {
         let path = config.path();
-        match std::fs::read_to_string(&path) {
+        match read_named(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound && !config.is_named() => Self::default(),
             Err(error) => Self::unread(&path, &error.to_string()),
-            Ok(text) => match toml::from_str::<Value>(&text) {
+            Ok(bytes) => match toml::from_slice::<Value>(&bytes) {
                 Ok(value) => Self::of(&path, value),
                 // The parser's own words repeat the text.
                 Err(error) => Self::unread(&path, &format!("it is no TOML at byte {}", start(&error))),

@@ -10,6 +10,7 @@ use crate::causes::chain;
 use crate::plugin::field::FieldSpec;
 use crate::plugin::inspect::{Inspected, inspect};
 use crate::plugin::manifest::Permissions;
+use crate::secure_file::read_named;
 use crate::words::one_line;
 
 /// Show what a provider is, needs and may do, without running it.
@@ -38,7 +39,7 @@ pub(super) fn inspected(spec: &Spec, global: &Global) -> Result<(Inspected, usiz
 
 fn read(spec: &Spec, global: &Global) -> Result<Vec<u8>, Failure> {
     match spec {
-        Spec::File(path) => std::fs::read(path)
+        Spec::File(path) => read_named(path)
             .map_err(|error| Failure::new(Exit::Configuration, format!("could not read {}: {error}", path.display()))),
         Spec::Id { id, .. } => {
             component(&open_state(global)?, id).map_err(|error| Failure::of(Exit::Configuration, &error))

@@ -12,6 +12,7 @@ use super::{Global, Printer, providers};
 use crate::causes::chain;
 use crate::plugin::bundled;
 use crate::plugin::inspect::Inspected;
+use crate::secure_file::read_named;
 use crate::store::plugin_pins::{Pin, PinError, PluginPins};
 
 /// Install a provider, so that it can be named by its id; shows what it may do and asks.
@@ -32,7 +33,7 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
     let state = open_state(global)?;
     let path = absolute(&args.file);
-    let component = std::fs::read(&path)
+    let component = read_named(&path)
         .map_err(|error| Failure::new(Exit::Configuration, format!("could not read {}: {error}", path.display())))?;
     // Compiled now, never first at a renewal.
     let loaded = Providers::new(&state, &providers::ProviderArgs::default())?.load_bytes(&component, &path)?;

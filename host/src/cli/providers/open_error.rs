@@ -2,6 +2,7 @@
 
 use crate::causes::chain;
 use crate::config::credentials::CredentialsError;
+use crate::config::text::nearest;
 use crate::name::DnsName;
 use crate::plugin::bundled;
 use crate::plugin::loader::LoadError;
@@ -15,7 +16,7 @@ pub enum OpenError {
     /// No provider of this name.
     #[error(
         "there is no plugin {id:?}; `acmite plugin list` shows those there are, and a path may be given too{}",
-        nearest(id)
+        did_you_mean(id)
     )]
     Unknown {
         /// As it was named.
@@ -67,8 +68,13 @@ pub enum OpenError {
     },
 }
 
-fn nearest(id: &str) -> String {
+fn did_you_mean(id: &str) -> String {
     let begins_alike = |known: &&str| known.starts_with(id) || id.starts_with(known);
-    let known: Vec<&str> = bundled::BUNDLED.iter().map(|(known, _)| *known).filter(begins_alike).collect();
+    let bundled = || bundled::BUNDLED.iter().map(|(known, _)| *known);
+    let mut known: Vec<&str> = bundled().filter(begins_alike).collect();
+    let misspelt = nearest(id, bundled());
+    if known.is_empty() {
+        known.extend(misspelt.as_deref());
+    }
     if known.is_empty() { String::new() } else { format!("; did you mean {}?", known.join(" or ")) }
 }

@@ -145,7 +145,8 @@ impl<'a> Service<'a> {
         // One that cannot be read was told of already; the next look tells again.
         let standings: Vec<Standing> = names.iter().filter_map(|name| Standing::read(state, name).ok()).collect();
         let at = next_look(&standings, OffsetDateTime::now_utc());
-        let text = format!("{} certificates; the next look is at {}", names.len(), moment(at));
+        let plural = if names.len() == 1 { "" } else { "s" };
+        let text = format!("{} certificate{plural}; the next look is at {}", names.len(), moment(at));
         notifier::status(&text);
         self.printer.result(&text, &json!({"event": "waiting", "certificates": names.len(), "until": moment(at)}));
         at

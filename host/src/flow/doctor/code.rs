@@ -60,6 +60,9 @@ codes! {
     StateFolder "state-folder" Error
         "The state folder cannot be used, or others may change what is in it."
         "make it your own with mode 0700, or name another with --state-dir"
+    StateUnwritable "state-unwritable" Error
+        "Nothing can be stored in the state folder: the disk is full or read-only, or this user may not."
+        "make room, mount the disk so that it can be written, or make the folder your own"
     KeyUnprotected "key-unprotected" Error
         "Others may read or change a private key of an account or a certificate."
         "run the command that the message names; if others use the machine, get a new key (`acmite renew NAME --force`, `acmite account roll-key`)"
@@ -75,6 +78,9 @@ codes! {
     CertificateMissing "certificate-missing" Error
         "A certificate is remembered and not there."
         "run `acmite renew NAME`, or forget it with `acmite delete`"
+    CertificateRevoked "certificate-revoked" Error
+        "A certificate was revoked, so that clients may refuse it."
+        "run `acmite renew NAME` for another one, or remove it with `acmite delete`"
     CertificateExpired "certificate-expired" Error
         "A certificate has expired."
         "run `acmite renew NAME`, and see the other findings for why it was not renewed"
@@ -152,7 +158,7 @@ codes! {
         "set the clock and keep it by NTP (`timedatectl set-ntp true`)"
     AccountRefused "account-refused" Error
         "The CA does not know the account, or does not let it ask."
-        "register anew with `acmite issue` after moving the account's folder below accounts/ away"
+        "put it aside with `acmite account deactivate`, and make another with `acmite issue`"
     ChallengeUnsuited "challenge-unsuited" Error
         "A name cannot be proven by the challenge that is chosen for it."
         "choose another one with --challenge, --dns-plugin, --standalone, --webroot or --tls-alpn"

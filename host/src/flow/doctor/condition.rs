@@ -18,6 +18,8 @@ use crate::name::DnsName;
 pub enum Condition {
     #[error("the state folder cannot be used: {why}")]
     StateFolder { path: PathBuf, why: String },
+    #[error("{} cannot be written to: {why}", path.display())]
+    StateUnwritable { path: PathBuf, why: String },
     #[error("the key of {owner} is not protected: {why}")]
     KeyUnprotected { owner: String, why: String },
     #[error("an account cannot be read: {why}")]
@@ -28,6 +30,8 @@ pub enum Condition {
     RenewalUnknown,
     #[error("there is no certificate yet")]
     CertificateMissing,
+    #[error("the certificate was revoked")]
+    CertificateRevoked,
     #[error("the certificate has expired at {}", moment(.expired))]
     CertificateExpired {
         #[serde(with = "time::serde::rfc3339")]

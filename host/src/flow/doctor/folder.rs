@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use rustix::fs::{Access, access, statvfs};
 use time::OffsetDateTime;
 
 use super::condition::Condition;
@@ -13,6 +14,24 @@ use crate::serve::TokenFile;
 use crate::store::StateDir;
 use crate::store::journal::{Entry, Journal, JournalError, Journalled, Seen};
 use crate::store::plugin_pins::{PinError, PluginPins};
+
+/// Whether there is something that can be stored in; nothing is written to find out.
+pub fn unwritable(state: &StateDir) -> Option<Condition> {
+    let folders = [state.root().to_owned(), state.accounts_dir(), state.live_dir(), state.renewal_dir()];
+    let more = [state.archive_dir(), state.journal_dir(), state.locks_dir()];
+    let may = |path: &PathBuf| access(path, Access::WRITE_OK | Access::EXEC_OK);
+    let refused = folders.iter().chain(&more).find_map(|path| Some((path, may(path).err()?)));
+    if let Some((path, error)) = refused {
+        return Some(Condition::StateUnwritable { path: path.clone(), why: error.to_string() });
+    }
+    let path = state.root().to_owned();
+    let free = statvfs(&path).map(|room| room.f_bavail.saturating_mul(room.f_frsize)).ok()?;
+    let why = format!("only {} KiB are free", free / 1024);
+    (free < LEAST_FREE_BYTES).then_some(Condition::StateUnwritable { path, why })
+}
+
+/// A certificate with its key, state and journal takes a tenth of it.
+const LEAST_FREE_BYTES: u64 = 1024 * 1024;
 
 /// What runs that are over left published.
 pub fn leftovers(state: &StateDir, now: OffsetDateTime) -> Vec<Condition> {

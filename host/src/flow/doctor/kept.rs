@@ -27,6 +27,9 @@ pub fn standing(standing: &Standing, now: OffsetDateTime, staging: fn(&Url) -> O
 
 fn validity(standing: &Standing, now: OffsetDateTime) -> Option<Condition> {
     let Some(leaf) = &standing.leaf else { return Some(Condition::CertificateMissing) };
+    if standing.is_revoked() {
+        return Some(Condition::CertificateRevoked);
+    }
     if leaf.not_after <= now {
         return Some(Condition::CertificateExpired { expired: leaf.not_after });
     }

@@ -25,6 +25,6 @@ pub use caa::Refusal;
 pub use checkup::{Checkup, Subject};
 pub use code::{Code, Severity};
 pub use condition::{Condition, Lacking, Mistake};
-pub use folder::{leftovers, plugins};
+pub use folder::{leftovers, plugins, unwritable};
 pub use kept::{accounts, key, standing};
 pub use timer::timer;
