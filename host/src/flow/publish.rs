@@ -191,7 +191,8 @@ impl Publisher<'_> {
         let started = Instant::now();
         let on_failure = |error: &CallError| self.session.tell(retrying(&zone.apex, error));
         let present = || instance.provider.present(&zone.apex, records, self.options.ttl);
-        let published = until_settled(deadline, on_failure, present).await?;
+        let cancel = Some(&self.session.cancel);
+        let published = until_settled(cancel, deadline, on_failure, present).await?;
         entry.record(&published.state, &published.memory)?;
         self.session.tell(Event::Published { zone: zone.apex.clone(), took_ms: milliseconds(started) });
         Ok(published)
@@ -217,7 +218,7 @@ impl Publisher<'_> {
         let mut backoff = Backoff::new(FIRST_POLL, LONGEST_POLL, deadline);
         loop {
             let settled = || instance.provider.settled(&zone.apex, records, published);
-            let Settlement::Pending(pause) = until_settled(deadline, on_failure, settled).await? else {
+            let Settlement::Pending(pause) = until_settled(None, deadline, on_failure, settled).await? else {
                 return Ok(());
             };
             if !backoff.pause(pause.min(LONGEST_POLL)).await {
@@ -261,7 +262,8 @@ async fn remove(session: &Session<'_>, instance: &Instance, entry: &Entry, deadl
     let records: Vec<TxtRecord> =
         entry.records.iter().map(|(name, value)| TxtRecord { name: name.clone(), value: value.clone() }).collect();
     let on_failure = |error: &CallError| session.tell(retrying(&entry.zone, error));
-    Ok(until_settled(deadline, on_failure, || instance.provider.cleanup(&entry.zone, &records, &published)).await?)
+    Ok(until_settled(None, deadline, on_failure, || instance.provider.cleanup(&entry.zone, &records, &published))
+        .await?)
 }
 
 async fn lock_zone(
