@@ -75,7 +75,7 @@ fn shown(global: &Global) -> AnyLayer {
     }
     tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
         .with_target(false)
         .with_filter(level)
         .boxed()

@@ -207,7 +207,8 @@ impl Publisher<'_> {
             self.session.tell(retrying(&zone.apex, error));
         };
         let present = || instance.provider.present(&zone.apex, records, self.options.ttl);
-        let published = until_settled(deadline, on_failure, present).await.inspect_err(|error| {
+        let cancel = Some(&self.session.cancel);
+        let published = until_settled(cancel, deadline, on_failure, present).await.inspect_err(|error| {
             entry.set_may_stand(error.has_written || has_written.load(Ordering::Relaxed));
         })?;
         entry.record(&published.state, &published.memory)?;
@@ -238,7 +239,7 @@ impl Publisher<'_> {
         let mut backoff = Backoff::new(FIRST_POLL, LONGEST_POLL, deadline);
         loop {
             let settled = || instance.provider.settled(&zone.apex, records, published);
-            let Settlement::Pending(pause) = until_settled(deadline, on_failure, settled).await? else {
+            let Settlement::Pending(pause) = until_settled(None, deadline, on_failure, settled).await? else {
                 return Ok(());
             };
             if !backoff.pause(pause.min(LONGEST_POLL)).await {
@@ -289,7 +290,8 @@ pub(super) async fn remove(
     let records: Vec<TxtRecord> =
         entry.records.iter().map(|(name, value)| TxtRecord { name: name.clone(), value: value.clone() }).collect();
     let on_failure = |error: &CallError| session.tell(retrying(&entry.zone, error));
-    Ok(until_settled(deadline, on_failure, || instance.provider.cleanup(&entry.zone, &records, &published)).await?)
+    Ok(until_settled(None, deadline, on_failure, || instance.provider.cleanup(&entry.zone, &records, &published))
+        .await?)
 }
 
 async fn lock_zone(

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::cancel::Cancel;
 use crate::backoff::Backoff;
 use crate::plugin::provider::{CallError, CallFault};
 
 /// Makes the call until it succeeds, fails for good, or `deadline` has come; waits as long as the API asks to.
+/// A wish to stop, where one is heeded, ends the waiting between calls, and never a call.
 pub(super) async fn until_settled<T, F>(
+    cancel: Option<&Cancel>,
     deadline: Instant,
     on_failure: impl Fn(&CallError),
     call: impl Fn() -> F,
@@ -27,9 +30,20 @@ where
             return Err(error);
         }
         on_failure(&error);
-        if !backoff.pause(at_least).await || Instant::now() >= deadline {
+        let goes_on = tokio::select! {
+            goes_on = backoff.pause(at_least) => goes_on,
+            () = stop(cancel) => false,
+        };
+        if !goes_on || Instant::now() >= deadline {
             return Err(error);
         }
+    }
+}
+
+async fn stop(cancel: Option<&Cancel>) {
+    match cancel {
+        Some(cancel) => cancel.requested().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -79,9 +93,23 @@ mod tests {
                 calls.fetch_add(1, Ordering::SeqCst);
                 Err::<(), _>(failure(kind, after))
             };
-            assert!(until_settled(deadline, |_| {}, call).await.is_err());
+            assert!(until_settled(None, deadline, |_| {}, call).await.is_err());
             assert_eq!(calls.load(Ordering::SeqCst), 1);
         }
+    }
+
+    #[tokio::test]
+    async fn a_wish_to_stop_ends_the_waiting_and_no_call() {
+        let (canceller, cancel) = crate::flow::cancellation();
+        canceller.cancel();
+        let calls = AtomicU32::new(0);
+        let call = || async {
+            calls.fetch_add(1, Ordering::SeqCst);
+            Err::<(), _>(failure(ErrorKind::RateLimited, Some(Duration::from_secs(600))))
+        };
+        let deadline = Instant::now() + Duration::from_secs(3600);
+        assert!(until_settled(Some(&cancel), deadline, |_| {}, call).await.is_err());
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]
@@ -98,7 +126,7 @@ mod tests {
         let count = |_: &CallError| {
             told.fetch_add(1, Ordering::SeqCst);
         };
-        assert_eq!(until_settled(deadline, count, call).await.ok(), Some(7));
+        assert_eq!(until_settled(None, deadline, count, call).await.ok(), Some(7));
         assert_eq!(told.load(Ordering::SeqCst), 1);
     }
 }
