@@ -164,10 +164,14 @@ impl Judge<'_> {
         rule: Rule,
         work: impl Future<Output = Result<T, TrialFault>>,
     ) -> Result<Option<T>, TrialError> {
-        let provider = &self.subject.instance.provider;
+        let (provider, cancel) = (&self.subject.instance.provider, &self.subject.session.cancel);
         let (started, before) = (Instant::now(), provider.requests());
+        if cancel.is_requested() {
+            return Err(TrialError::Interrupted);
+        }
         let outcome = work.await;
-        if self.subject.session.cancel.is_requested() {
+        // What was done is handed on all the same: it may have to be removed.
+        if outcome.is_err() && cancel.is_requested() {
             return Err(TrialError::Interrupted);
         }
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
