@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::clients::lego_version;
 use super::report::{self, Scenario};
 
 /// Writes the run into a folder as `bench.md`, `bench.json` and `bench.svg`, and into a document between its two marks.
@@ -84,7 +85,7 @@ fn conditions() -> String {
         "{} Pebble 2.10.1 without sleep, PowerDNS and BIND, all on loopback of the same machine, so that their work is \
          in every time. Peers: {}; {}.",
         machine(),
-        said("lego", &["--version"]),
+        lego_version(),
         said("certbot", &["--version"]),
     )
 }
