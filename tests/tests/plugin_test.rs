@@ -64,7 +64,7 @@ fn a_name_server_that_does_not_show_what_was_published_breaks_the_rule_and_nothi
 }
 
 /// DigitalOcean's API with a flaw, before name servers that show what it holds.
-async fn flawed(flaw: fn(&Store, &Request) -> Option<Reply>, arguments: &'static str) -> Finished {
+async fn flawed(flaw: fn(&Store, &Request) -> Option<Reply>, patience: &'static str) -> Finished {
     let lab = Lab::builder().zone(ZONE).nameservers(2).start().await.expect("name servers");
     let store = lab.dns.store().clone();
     let rules = api::digitalocean(store.clone(), TOKEN.to_owned());
@@ -72,8 +72,7 @@ async fn flawed(flaw: fn(&Store, &Request) -> Option<Reply>, arguments: &'static
     let mock = mock.await.expect("a mock");
     let folder = tempfile::tempdir().expect("a folder");
     let run = Acmite::new("plugin test digitalocean --json --zone example.test", &folder.path().join("state"))
-        .args(["--dns-resolver", &lab.dns.resolver_addr().to_string(), "--propagation-timeout", "1s"])
-        .args(arguments.split_whitespace())
+        .args(["--dns-resolver", &lab.dns.resolver_addr().to_string(), "--propagation-timeout", patience])
         .env("ACMITE_LAB_ORIGINS", &format!("digitalocean.api={}", mock.base_url()))
         .env("DO_AUTH_TOKEN", TOKEN);
     tokio::task::spawn_blocking(|| run.run()).await.expect("a run")
@@ -105,14 +104,14 @@ fn confused(_: &Store, request: &Request) -> Option<Reply> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flaws_of_an_api_are_told_by_the_rule_that_they_break() {
-    let sound = flawed(no_flaw, "").await.expect_code(0);
+    let sound = flawed(no_flaw, "60s").await.expect_code(0);
     assert_eq!(verdicts(&sound), (ALL.map(str::to_owned).to_vec(), Vec::new()), "{sound}");
     for (flaw, first, why) in [
         (forgetful as fn(&Store, &Request) -> Option<Reply>, "others", "still shows other values"),
         (sweeping, "values", "not every value was seen"),
         (confused, "unknown-zone", "must tell that the zone is not found"),
     ] {
-        let done = flawed(flaw, "").await;
+        let done = flawed(flaw, "3s").await;
         let (_, broken) = verdicts(&done);
         let (name, told) = broken.first().unwrap_or_else(|| panic!("{first} was kept: {done}"));
         assert!(name == first && told.contains(why), "{done}");
