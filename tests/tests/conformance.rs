@@ -109,6 +109,11 @@ mod powerdns {
 
 mod route53 {
     for_all!(route53);
+
+    mod listing {
+        cases! { route53; listing: a_zone_of_several_pages_is_read_by_name, a_zone_of_one_page_is_read_at_once; }
+    }
+
     for_mocks!(route53);
     for_rights!(route53);
 
@@ -213,6 +218,11 @@ mod duckdns {
 
 mod google {
     for_all!(google);
+
+    mod listing {
+        cases! { google; listing: a_zone_of_several_pages_is_read_by_name, a_zone_of_one_page_is_read_at_once; }
+    }
+
     for_mocks!(google);
     for_rights!(google);
 

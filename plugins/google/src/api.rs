@@ -26,8 +26,23 @@ struct Zone {
 struct Sets {
     #[serde(default)]
     rrsets: Vec<Set>,
-    #[serde(rename = "nextPageToken", default)]
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    #[serde(default)]
+    rrsets: Vec<Listed>,
     next_page_token: Option<String>,
+}
+
+/// A set of any type; one with a routing policy has no data of its own.
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    r#type: String,
+    ttl: Option<u32>,
+    rrdatas: Option<Vec<String>>,
 }
 
 /// All TXT values of a name.
@@ -95,15 +110,13 @@ pub(crate) fn any_zone() -> Result<(), Error> {
     checked(http::request("zones").send()?).map(|_| ())
 }
 
-/// The sets there are at the records' names, and perhaps others: of several names out of the whole zone, if one reply
-/// shows it.
+/// The TXT sets there are at the records' names.
 pub(crate) fn sets(zone: &str, records: &[Txt]) -> Result<Vec<Set>, Error> {
     let names: BTreeSet<&str> = records.iter().map(|record| record.name.as_str()).collect();
-    if names.len() > 2 {
-        let shown = checked(http::request("sets").path("zone", zone).send()?)?.json::<Sets>()?;
-        if shown.next_page_token.is_none_or(|token| token.is_empty()) {
-            return Ok(shown.rrsets);
-        }
+    if names.len() >= LISTED_FROM_NAMES
+        && let Some(sets) = listed(zone, &names)?
+    {
+        return Ok(sets);
     }
     let ask = |name: &&str| http::request("set").path("zone", zone).query("name", &format!("{name}."));
     let mut found = Vec::new();
@@ -111,6 +124,32 @@ pub(crate) fn sets(zone: &str, records: &[Txt]) -> Result<Vec<Set>, Error> {
         found.extend(checked(reply?)?.json::<Sets>()?.rrsets);
     }
     Ok(found)
+}
+
+/// Fewer names are asked for one by one, all at the same time.
+const LISTED_FROM_NAMES: usize = 3;
+
+/// The TXT sets at these names as a list of the whole zone shows them; `None` if the zone has more than one page, whose
+/// size is the server's choice.
+fn listed(zone: &str, names: &BTreeSet<&str>) -> Result<Option<Vec<Set>>, Error> {
+    let page = checked(http::request("sets").path("zone", zone).send()?)?.json::<Page>()?;
+    if page.next_page_token.is_some() {
+        return Ok(None);
+    }
+    let is_asked = |set: &Listed| set.r#type == "TXT" && names.iter().any(|name| zone::same(&set.name, name));
+    page.rrsets.into_iter().filter(is_asked).map(Listed::plain).collect::<Result<_, _>>().map(Some)
+}
+
+impl Listed {
+    fn plain(self) -> Result<Set, Error> {
+        let Self { name, r#type, ttl: Some(ttl), rrdatas: Some(rrdatas) } = self else {
+            return Err(error(
+                ErrorKind::Unsupported,
+                format!("the TXT records at {} have a routing policy", self.name),
+            ));
+        };
+        Ok(Set { name, r#type, ttl, rrdatas })
+    }
 }
 
 /// Makes the change and gives its id; none if there is nothing to change.

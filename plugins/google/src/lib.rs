@@ -2,10 +2,10 @@
 //!
 //! A service account's key signs an assertion, for which the token endpoint gives the token of the run
 //! (<https://developers.google.com/identity/protocols/oauth2/service-account>, seen the same day). Sets are read name by
-//! name and written whole, all in one atomic change; a deletion that does not match what is there fails all of it, which
-//! serves as compare-and-set. Up to two names are read one by one,
-//! more by one listing of the zone, if one reply holds it; else one by one after all. `present` asks three times besides,
-//! `cleanup` once (twice without its state).
+//! name, or for three names and more in one list of the zone if a page holds it, and written whole, all in one atomic
+//! change; a deletion that does not match what is there fails all of it, which serves as compare-and-set. For up to two
+//! names `present` asks n + 3 times and `cleanup` n + 1 times, for more 4 and 2 times, and in a zone of several pages
+//! n + 4 and n + 2 times; `cleanup` asks once more without its state.
 //! Names end in a dot, TXT data is in quotes. A private zone may have the same name; the public one is taken.
 
 mod api;

@@ -91,6 +91,20 @@ fn cleanup_knows_the_zone_from_its_state_and_gives_back_what_is_not_ours() {
     set(with_token()).run(|| Google::cleanup(&call(), &[txt(NAME, "never")], &state(None))).result.expect("absent");
 }
 
+/// Sets without data of their own are passed over at other names alone.
+#[test]
+fn three_names_are_read_in_one_list_of_the_zone() {
+    let names = ["a.example.com", "b.example.com", NAME];
+    let ran = |routed: &str| {
+        let policy = json!({"name": format!("{routed}."), "type": "TXT", "routingPolicy": {}});
+        let reply = json!({"rrsets": [policy, rrset(300, &["\"foreign\""])]}).to_string();
+        let script = with_token().reply("sets", 200, &reply).path("zone", "my-zone");
+        script.run(|| Google::cleanup(&call(), &names.map(|name| txt(name, "ours")), &state(None))).result
+    };
+    ran("w.example.com").expect("nothing to remove");
+    assert_eq!(ran("a.example.com").expect_err("an error").kind, ErrorKind::Unsupported);
+}
+
 #[test]
 fn it_has_settled_when_the_change_is_done() {
     let settled = |reply: &str| {

@@ -48,36 +48,42 @@ fn ask_zone(context: &Context, id: &str) -> Result<Reply, Error> {
     signed(context, "GET", &format!("hostedzone/{id}"), http::request("zone").path("zone", id))?.send()
 }
 
-/// The TXT sets that there are at the records' names: of several names out of the whole zone, if one reply shows it.
+/// The TXT sets that there are at the records' names.
 pub(crate) fn sets(context: &Context, zone: &str, records: &[Txt]) -> Result<Vec<Set>, Error> {
     let names: Vec<String> = sets::by_name(records).into_keys().map(|name| format!("{name}.")).collect();
-    if names.len() > 2 {
-        let request = http::request("sets").path("zone", zone).query("maxitems", "300");
-        let reply = signed(context, "GET", &format!("hostedzone/{zone}/rrset"), request)?.send()?;
-        let reply = checked(reply)?.xml()?;
-        if reply.text_of("IsTruncated") == "false" {
-            let shown = reply.child("ResourceRecordSets").map(|sets| sets.children.as_slice()).unwrap_or_default();
-            return names.iter().filter_map(|name| shown.iter().find_map(|one| set(name, one).transpose())).collect();
-        }
+    if names.len() >= LISTED_FROM_NAMES
+        && let Some(sets) = listed(context, zone, &names)?
+    {
+        return Ok(sets);
     }
     let request = |name: &String| {
         let request = http::request("set").path("zone", zone).query("maxitems", "1").query("name", name);
         signed(context, "GET", &format!("hostedzone/{zone}/rrset"), request.query("type", "TXT"))
     };
     let replies = http::send_all(names.iter().map(request).collect::<Result<_, _>>()?);
-    // A reply shows the next set where there is none.
-    let sets = names.iter().zip(replies).map(|(name, reply)| {
-        let reply = checked(reply?)?.xml()?;
-        reply.at(&["ResourceRecordSets", "ResourceRecordSet"]).map_or(Ok(None), |shown| set(name, shown))
-    });
+    let sets = names.iter().zip(replies).map(|(name, reply)| set(name, &checked(reply?)?.xml()?));
     sets.filter_map(Result::transpose).collect()
 }
 
-/// What is shown, if it is the TXT set at this name.
-fn set(name: &str, shown: &Element) -> Result<Option<Set>, Error> {
-    if !zone::same(shown.text_of("Name"), name) || shown.text_of("Type") != "TXT" {
+/// Fewer names are asked for one by one, all at the same time.
+const LISTED_FROM_NAMES: usize = 3;
+
+/// The sets at these names as a list of the whole zone shows them; `None` if the zone has more than one page, of at
+/// most 300 sets: pages may differ in the changes they show ("ListResourceRecordSets" in the API reference).
+fn listed(context: &Context, zone: &str, names: &[String]) -> Result<Option<Vec<Set>>, Error> {
+    let request = http::request("sets").path("zone", zone).query("maxitems", "300");
+    let page = checked(signed(context, "GET", &format!("hostedzone/{zone}/rrset"), request)?.send()?)?.xml()?;
+    if page.text_of("IsTruncated") != "false" {
         return Ok(None);
     }
+    names.iter().map(|name| set(name, &page)).filter_map(Result::transpose).collect::<Result<_, _>>().map(Some)
+}
+
+/// The set at this name, if the reply shows it; it may show others.
+fn set(name: &str, reply: &Element) -> Result<Option<Set>, Error> {
+    let is_it = |set: &&Element| zone::same(set.text_of("Name"), name) && set.text_of("Type") == "TXT";
+    let mut all = reply.child("ResourceRecordSets").into_iter().flat_map(|sets| sets.all("ResourceRecordSet"));
+    let Some(shown) = all.find(is_it) else { return Ok(None) };
     if shown.child("SetIdentifier").is_some() {
         return Err(error(ErrorKind::Unsupported, format!("the TXT records at {name} have a routing policy"))
             .with_hint("give the name simple records, or delegate it to another zone by CNAME"));

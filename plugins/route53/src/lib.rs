@@ -1,8 +1,9 @@
 //! Amazon Route 53. API 2013-04-01: <https://docs.aws.amazon.com/Route53/latest/APIReference/> (seen 2026-11-24).
 //!
-//! Sets are read and written whole in one batch, which Route 53 makes wholly or not at all; the change is published when
-//! GetChange says INSYNC. Up to two names are read one by one, more by one listing of the zone, if it has no more than 300
-//! sets; else one by one after all. `present` asks twice besides, `cleanup` once.
+//! Sets are read name by name, or for three names and more in one list of the zone if a page holds it, and written whole
+//! in one batch, which Route 53 makes wholly or not at all; the change is published when GetChange says INSYNC. For up to
+//! two names `present` asks n + 2 times and `cleanup` n + 1 times, for more 3 and 2 times; with over 300 sets in the zone
+//! n + 3 and n + 2 times.
 //! Requests a second: 10, in bursts 50, for the whole account ("Throttling for Amazon Route 53 API requests").
 //! TXT content is in quotes; bytes beyond ASCII are octal there, so values that are not ours go back as they came.
 

@@ -92,6 +92,30 @@ fn the_next_set_in_the_reply_is_not_ours() {
     script.run(|| Route53::cleanup(&settings(), &unwanted, ZONE.as_bytes())).result.expect("nothing to do");
 }
 
+/// Other types, other names and a routing policy at another name are passed over.
+#[test]
+fn three_names_are_read_in_one_list_of_the_zone() {
+    let row = |name: &str, kind: &str, rest: &str| {
+        format!("<ResourceRecordSet><Name>{name}.</Name><Type>{kind}</Type>{rest}</ResourceRecordSet>")
+    };
+    let value = |text: &str| {
+        format!(
+            "<TTL>300</TTL><ResourceRecords><ResourceRecord><Value>{text}</Value></ResourceRecord></ResourceRecords>"
+        )
+    };
+    let rows = [
+        row("example.com", "A", "<AliasTarget><DNSName>elsewhere.example.</DNSName></AliasTarget>"),
+        row("w.example.com", "TXT", &format!("<SetIdentifier>a</SetIdentifier>{}", value("\"w\""))),
+        row(NAME, "CAA", &value("0 issue \"ours\"")),
+        row(NAME, "TXT", &value("\"foreign\"")),
+    ];
+    let reply =
+        format!("<R><ResourceRecordSets>{}</ResourceRecordSets><IsTruncated>false</IsTruncated></R>", rows.concat());
+    let script = signed(recording().reply("sets", 200, &reply).path("zone", ZONE).query("maxitems", "300"), 1);
+    let wanted = ["a.example.com", "b.example.com", NAME].map(|name| txt(name, "ours"));
+    script.run(|| Route53::cleanup(&settings(), &wanted, ZONE.as_bytes())).result.expect("nothing to remove");
+}
+
 #[test]
 fn a_routing_policy_is_not_written_over() {
     let weighted = include_str!("../fixtures/set.xml").replace("<TTL>", "<SetIdentifier>a</SetIdentifier><TTL>");

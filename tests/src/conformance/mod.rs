@@ -11,6 +11,7 @@ pub mod counter;
 pub mod descriptions;
 pub mod exchange;
 pub mod faults;
+pub mod listing;
 pub mod login;
 pub mod rights;
 pub mod settled;

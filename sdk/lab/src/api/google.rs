@@ -104,22 +104,26 @@ fn id(zone: &str) -> String {
     format!("zone-{}", zone.replace('.', "-"))
 }
 
-/// Pages of [`PAGE`] zones.
 fn zones(store: &Store, request: &Request) -> Reply {
     let asked = |zone: &String| request.query.get("dnsName").is_none_or(|name| *name == format!("{zone}."));
     let wire = |zone: String| json!({"name": id(&zone), "dnsName": format!("{zone}."), "visibility": "public"});
     let all: Vec<Value> = store.zones().into_iter().filter(asked).map(wire).collect();
-    let from: usize = request.query.get("pageToken").and_then(|token| token.parse().ok()).unwrap_or_default();
-    let mut body = json!({"managedZones": all.iter().skip(from).take(PAGE).collect::<Vec<_>>()});
-    if all.len() > from + PAGE {
-        body["nextPageToken"] = json!((from + PAGE).to_string());
+    paged("managedZones", &all, request)
+}
+
+/// The page that is asked for.
+fn paged(list: &str, all: &[Value], request: &Request) -> Reply {
+    let number = |key: &str| request.query.get(key).and_then(|text| text.parse::<usize>().ok());
+    let (from, most) = (number("pageToken").unwrap_or_default(), number("maxResults").unwrap_or(PAGE).min(PAGE));
+    let mut body = json!({list: all.iter().skip(from).take(most).collect::<Vec<_>>()});
+    if all.len() > from + most {
+        body["nextPageToken"] = json!((from + most).to_string());
     }
     Reply { status: 200, body }
 }
 
-const PAGE: usize = 50;
-/// What the server decides where it is not asked for fewer.
-const SETS_PAGE: usize = 100;
+/// The most entries of a page; the reference does not say how many Google has on one.
+const PAGE: usize = 100;
 
 fn listed(store: &Store, zone: &str, request: &Request) -> Reply {
     let (name, kind) = (request.query.get("name"), request.query.get("type"));
@@ -130,13 +134,7 @@ fn listed(store: &Store, zone: &str, request: &Request) -> Reply {
         name.is_none_or(|name| set["name"] == name.as_str()) && kind.is_none_or(|kind| set["type"] == kind.as_str())
     };
     let sets: Vec<Value> = sets(store, zone).into_iter().filter(asked).collect();
-    let from: usize = request.query.get("pageToken").and_then(|token| token.parse().ok()).unwrap_or_default();
-    let shown: Vec<&Value> = sets.iter().skip(from).take(SETS_PAGE).collect();
-    let mut body = json!({"rrsets": shown, "kind": "dns#resourceRecordSetsListResponse"});
-    if from + shown.len() < sets.len() {
-        body["nextPageToken"] = json!((from + shown.len()).to_string());
-    }
-    Reply { status: 200, body }
+    paged("rrsets", &sets, request)
 }
 
 fn sets(store: &Store, zone: &str) -> Vec<Value> {

@@ -132,11 +132,14 @@ fn sets(store: &Store, zone: &str, request: &Request) -> Reply {
     let all = all_sets(store, zone);
     let after: Vec<&Set> = all.iter().filter(|set| query("name").is_empty() || set.order() >= from).collect();
     let shown: String = after.iter().take(most).map(|set| written(set)).collect();
-    let truncated = after.len() > most;
+    let next = after.get(most).map(|set| {
+        format!("<NextRecordName>{}</NextRecordName><NextRecordType>{}</NextRecordType>", set.name, set.kind)
+    });
+    let (truncated, next) = (next.is_some(), next.unwrap_or_default());
     success(
         "ListResourceRecordSets",
         &format!(
-            "<ResourceRecordSets>{shown}</ResourceRecordSets><IsTruncated>{truncated}</IsTruncated><MaxItems>{most}</MaxItems>"
+            "<ResourceRecordSets>{shown}</ResourceRecordSets><IsTruncated>{truncated}</IsTruncated>{next}<MaxItems>{most}</MaxItems>"
         ),
     )
 }
