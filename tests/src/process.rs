@@ -74,7 +74,12 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A process that has ended already is what is wanted.
+        // Told to first: one that is killed leaves its workers behind. That it has ended already is what is wanted.
+        Command::new("kill").arg(self.child.id().to_string()).stderr(Stdio::null()).status().ok();
+        let deadline = Instant::now() + END_TIME;
+        while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(PAUSE);
+        }
         self.child.kill().ok();
         self.child.wait().ok();
         if std::thread::panicking() {
@@ -94,6 +99,8 @@ pub fn signal(id: u32, name: &str) {
 
 /// USER_HZ, 100 on all machines that these tests run on.
 const TICK: Duration = Duration::from_millis(10);
+/// For a process to end its workers; one that is stopped, or stuck, is killed then.
+const END_TIME: Duration = Duration::from_secs(3);
 const START_TIME: Duration = Duration::from_secs(30);
 
 /// Asks again and again, with short pauses, until `condition` holds.
