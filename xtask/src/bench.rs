@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::plugins;
 use crate::steps::{self, StepError};
-use crate::{peers, plugins};
 
 /// How much is measured.
 #[derive(clap::Args)]
@@ -26,7 +26,6 @@ pub(crate) struct Options {
 /// Builds, measures, prints; the files are in target/bench.
 pub(crate) fn run(options: &Options) -> Result<(), StepError> {
     plugins::build()?;
-    peers::install_lego();
     // Together, so that the floor is built of the very same crates.
     let release = ["build", "--locked", "--release", "--workspace"];
     let programs = ["--bin", "acmite", "--bin", "acmite-floor", "--bin", "acmite-sandbox-bench"];

@@ -60,9 +60,6 @@ const PEERS: &[Peer] = &[
     Peer { name: "step-ca-eab", source: Source::OwnGo, purpose: "external account keys for step-ca" },
 ];
 
-/// For the bench alone: it takes minutes to build. The tests are content with Debian's.
-const LEGO: Peer = go("lego", "github.com/go-acme/lego/v4/cmd/lego", "v4.28.1", "a client to be measured beside");
-
 const CERTBOT_RFC2136: &str = "/usr/lib/python3/dist-packages/certbot_dns_rfc2136/__init__.py";
 const POWERDNS_SCHEMA: &str = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql";
 
@@ -209,13 +206,6 @@ fn write_policy(policy: &Path) -> bool {
     std::fs::write(policy, "#!/bin/sh\nexit 101\n")
         .and_then(|()| std::fs::set_permissions(policy, std::fs::Permissions::from_mode(0o755)))
         .is_ok()
-}
-
-/// Builds the lego that is measured, where that can be done.
-pub(crate) fn install_lego() {
-    if let Some(mut command) = find("go").and_then(|_| LEGO.go_command()) {
-        run("go", &mut command);
-    }
 }
 
 /// Builds the Go programs that are missing or of another version, by the Go that is there and without C libraries.

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::measure::{Counts, Run, run};
 use super::servers::Servers;
 use crate::name_server::TSIG_SECRET;
-use crate::process::{built_peers, find};
+use crate::process::find;
 use crate::scene::{Ca as _, Scene};
 
 /// A client at one of the two providers.
@@ -26,21 +26,6 @@ pub enum Client {
     Certbot,
 }
 
-/// The lego that `cargo xtask bench` builds, or the one that is installed.
-pub fn lego() -> Option<PathBuf> {
-    let built = built_peers().join("lego");
-    if built.is_file() { Some(built) } else { find("lego") }
-}
-
-/// "lego v4.28.1", as Go wrote it into the program.
-pub fn lego_version() -> String {
-    let output = lego().and_then(|lego| Command::new("go").args(["version", "-m"]).arg(lego).output().ok());
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let module = text.lines().find_map(|line| line.trim().strip_prefix("mod\t"));
-    let version = module.and_then(|module| module.split('\t').nth(1));
-    version.map_or_else(|| "no lego, or one of unknown version".to_owned(), |version| format!("lego {version}"))
-}
-
 impl Client {
     /// As the tables have it.
     pub fn name(self) -> &'static str {
@@ -57,7 +42,7 @@ impl Client {
     /// Whether it is there.
     pub fn is_there(self) -> bool {
         match self {
-            Self::Lego => lego().is_some(),
+            Self::Lego => find("lego").is_some(),
             Self::Certbot => find("certbot").is_some(),
             _ => true,
         }
@@ -147,7 +132,7 @@ impl<'a> Stage<'a> {
 
     fn lego(&self, names: &[String]) -> Command {
         let (api, ca) = (&self.servers.powerdns, &self.servers.api_ca);
-        let mut command = Command::new(lego().expect("lego"));
+        let mut command = Command::new("lego");
         command.env("LEGO_CA_CERTIFICATES", &ca.ca_bundle).env("PDNS_API_URL", &api.api_url);
         command.env("PDNS_API_KEY", &api.api_key).arg("--path").arg(self.folder.path().join("lego"));
         command.args(["--server", &ca.directory, "--email", "admin@example.test", "--accept-tos"]);

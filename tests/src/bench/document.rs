@@ -5,7 +5,6 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::clients::lego_version;
 use super::report::{self, Scenario};
 
 /// Writes the run into a folder as `bench.md`, `bench.json` and `bench.svg`, and into a document between its two marks.
@@ -85,7 +84,7 @@ fn conditions() -> String {
         "{} Pebble 2.10.1 without sleep, PowerDNS and BIND, all on loopback of the same machine, so that their work is \
          in every time. Peers: {}; {}.",
         machine(),
-        lego_version(),
+        said("lego", &["--version"]),
         said("certbot", &["--version"]),
     )
 }
