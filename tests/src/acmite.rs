@@ -134,6 +134,11 @@ impl Running {
         std::fs::read_to_string(self.output.path().join("stdout")).unwrap_or_default()
     }
 
+    /// What it has told of so far; for a run with `--json`. The last line may still be being written.
+    pub fn events(&self) -> Vec<Value> {
+        self.stdout().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
     /// What it said besides so far.
     pub fn stderr(&self) -> String {
         std::fs::read_to_string(self.output.path().join("stderr")).unwrap_or_default()
@@ -152,8 +157,7 @@ impl Running {
     /// # Panics
     /// If it ends first or takes too long.
     pub fn await_events(&mut self, event: &str, count: usize) -> Value {
-        let told =
-            |run: &Self| events(&run.stdout()).into_iter().filter(|one| one["event"] == event).collect::<Vec<_>>();
+        let told = |run: &Self| run.events().into_iter().filter(|one| one["event"] == event).collect::<Vec<_>>();
         wait_until(event, PATIENCE, || {
             let ended = self.child.try_wait().expect("a child's state");
             told(self).len() >= count || {
@@ -238,11 +242,6 @@ impl std::fmt::Display for Finished {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "exit {:?}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr)
     }
-}
-
-/// The whole lines that are JSON; the last one may still be being written.
-fn events(stdout: &str) -> Vec<Value> {
-    stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// The binary, for what is run by its path.

@@ -76,12 +76,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Told to first: one that is killed leaves its workers behind. That it has ended already is what is wanted.
         Command::new("kill").arg(self.child.id().to_string()).stderr(Stdio::null()).status().ok();
-        let deadline = Instant::now() + END_TIME;
-        while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
-            std::thread::sleep(PAUSE);
-        }
-        self.child.kill().ok();
-        self.child.wait().ok();
+        wait_or_kill(&mut self.child, END_TIME);
         if std::thread::panicking() {
             show(&format!("--- the log of {} ---\n{}", self.name, self.log()));
         }

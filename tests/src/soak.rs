@@ -99,7 +99,7 @@ impl Stage {
                 next_trouble += PAUSE_BETWEEN_TROUBLES;
             }
             let sample = Sample::of(run.id(), started.elapsed());
-            say(&sample, got(&events(&run.stdout())));
+            say(&sample, got(&run.events()));
             samples.push(sample);
             std::thread::sleep(PAUSE_BETWEEN_SAMPLES);
         }
@@ -172,10 +172,6 @@ fn failures(events: &[Value]) -> impl Iterator<Item = String> {
 
 fn got(events: &[Value]) -> usize {
     events.iter().filter(|event| event["event"] == "stored").count()
-}
-
-fn events(stdout: &str) -> Vec<Value> {
-    stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 impl Sample {
