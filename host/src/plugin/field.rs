@@ -40,3 +40,11 @@ pub struct FieldSpec {
     /// The field and the JSON pointer in it that the value is taken from; an empty pointer takes all of a plain field.
     pub from: Option<(String, String)>,
 }
+
+impl FieldSpec {
+    /// Whether others of `fields` are taken out of this one, which is JSON: a key file may be given as it is.
+    pub fn is_json(&self, fields: &[Self]) -> bool {
+        let mut sources = fields.iter().filter_map(|other| other.from.as_ref());
+        sources.any(|(of, pointer)| *of == self.name && !pointer.is_empty())
+    }
+}

@@ -132,12 +132,8 @@ fn example(manifest: &Manifest) -> String {
 /// The name of the file of the credentials, and what stands in it. A key file in JSON is given as it is.
 fn credentials_file(manifest: &Manifest) -> (String, String) {
     let id = &manifest.id;
-    let holds_others = |field: &FieldSpec| {
-        let mut sources = manifest.fields.iter().filter_map(|other| other.from.as_ref());
-        sources.any(|(of, pointer)| *of == field.name && !pointer.is_empty())
-    };
     match needed(manifest).collect::<Vec<_>>().as_slice() {
-        [only] if holds_others(only) => (format!("{id}.json"), format!(", is {}.\n", one_line(&only.help))),
+        [only] if only.is_json(&manifest.fields) => (format!("{id}.json"), format!(", is {}.\n", one_line(&only.help))),
         fields => {
             let values: String = fields.iter().map(|field| format!("{} = \"...\"\n", field.name)).collect();
             (format!("{id}.toml"), format!(":\n\n{}", code("toml", &values)))

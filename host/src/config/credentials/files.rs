@@ -16,8 +16,7 @@ pub(super) fn read_file(
     sources: &CredentialSources,
 ) -> Result<Vec<Value>, CredentialsError> {
     let text = read_text(path, sources)?;
-    if let (true, Some(field)) =
-        (text.trim_start().starts_with('{'), fields.iter().find(|field| is_json(field, fields)))
+    if let (true, Some(field)) = (text.trim_start().starts_with('{'), fields.iter().find(|field| field.is_json(fields)))
     {
         return Ok(vec![Value { field: field.name.clone(), text, place: path.display().to_string() }]);
     }
@@ -60,11 +59,6 @@ fn is_certbots(field: &FieldSpec, key: &str) -> bool {
 /// Whether several lines of certbot's make one value.
 fn has_many(field: &FieldSpec) -> bool {
     field.certbot.iter().any(|name| name.ends_with('*'))
-}
-
-/// Whether other fields are taken out of this one, which is JSON: a key file may be given as it is.
-fn is_json(field: &FieldSpec, fields: &[FieldSpec]) -> bool {
-    fields.iter().any(|other| other.from.as_ref().is_some_and(|(of, at)| *of == field.name && !at.is_empty()))
 }
 
 type Pair = (usize, String, Zeroizing<String>);
