@@ -10,6 +10,7 @@ use super::printer::Printer;
 use super::providers::{ProviderArgs, Providers};
 use super::setup::{DnsArgs, Opened, on_signals, open_state};
 use crate::flow::{self, Event, Leftover, LeftoversReport};
+use crate::words::counted;
 
 /// Remove the records and token files that crashed or interrupted runs left published.
 ///
@@ -65,8 +66,7 @@ fn text(report: &LeftoversReport, forgotten: &[Leftover]) -> String {
 }
 
 fn line(one: &Leftover) -> String {
-    let s = if one.records.len() == 1 { "" } else { "s" };
-    format!("{} value{s} in {} by {}", one.records.len(), one.zone, one.plugin)
+    format!("{} in {} by {}", counted(one.records.len(), "value"), one.zone, one.plugin)
 }
 
 /// For whoever removes them by hand.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::due::Why;
 use crate::dns::PropagationEvent;
 use crate::name::DnsName;
+use crate::words::counted;
 
 /// One thing that happened; in JSON an object with the member `event`.
 #[derive(Clone, Debug, Serialize)]
@@ -264,10 +265,6 @@ impl fmt::Display for Event {
             Self::Warning { message } => write!(f, "warning: {message}"),
         }
     }
-}
-
-fn counted(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 fn shortened(names: &[String]) -> String {

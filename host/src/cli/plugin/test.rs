@@ -14,6 +14,7 @@ use crate::causes::chain;
 use crate::dns::{PropagationCheck, PropagationOptions};
 use crate::flow::{self, Dns01Options, Event, TrialRequest, Verdict};
 use crate::name::DnsName;
+use crate::words::counted;
 
 /// Put a provider through what acmite relies on, in a zone where that may be done.
 ///
@@ -86,10 +87,11 @@ pub(super) async fn run(args: Args, global: &Global, printer: &Arc<Printer>) -> 
 
 fn line(verdict: &Verdict) -> String {
     let Verdict { rule, took_ms, requests, fault } = verdict;
-    let (seconds, s) = (*took_ms as f64 / 1000.0, if *requests == 1 { "" } else { "s" });
+    let seconds = *took_ms as f64 / 1000.0;
+    let cost = format!("({}, {seconds:.1} s)", counted(usize::try_from(*requests).unwrap_or(usize::MAX), "request"));
     match fault {
-        None => format!("kept    {rule}  ({requests} request{s}, {seconds:.1} s)"),
-        Some(fault) => format!("BROKEN  {rule}  ({requests} request{s}, {seconds:.1} s)\n        {}", chain(fault)),
+        None => format!("kept    {rule}  {cost}"),
+        Some(fault) => format!("BROKEN  {rule}  {cost}\n        {}", chain(fault)),
     }
 }
 

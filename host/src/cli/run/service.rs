@@ -18,6 +18,7 @@ use crate::cli::{Global, apply_report, renew_report};
 use crate::config::ConfigError;
 use crate::flow::{self, Applied, Cancel, Choice, Event, RenewRun, Standing, next_look};
 use crate::store::renewal;
+use crate::words::counted;
 
 /// A service, with the configuration that holds now.
 pub(super) struct Service<'a> {
@@ -145,8 +146,7 @@ impl<'a> Service<'a> {
         // One that cannot be read was told of already; the next look tells again.
         let standings: Vec<Standing> = names.iter().filter_map(|name| Standing::read(state, name).ok()).collect();
         let at = next_look(&standings, OffsetDateTime::now_utc());
-        let plural = if names.len() == 1 { "" } else { "s" };
-        let text = format!("{} certificate{plural}; the next look is at {}", names.len(), moment(at));
+        let text = format!("{}; the next look is at {}", counted(names.len(), "certificate"), moment(at));
         notifier::status(&text);
         self.printer.result(&text, &json!({"event": "waiting", "certificates": names.len(), "until": moment(at)}));
         at
