@@ -253,29 +253,24 @@ impl Publisher<'_> {
 /// The provider is not asked where nothing can stand, as it may be for want of the very right. Gives whether it was removed.
 pub(super) async fn withdraw(session: &Session<'_>, instance: &Instance, entry: HeldEntry) -> bool {
     let zone = entry.entry().zone.clone();
-    if !entry.may_stand() {
-        return match entry.finish() {
-            Ok(()) => true,
-            Err(error) => {
-                session.tell(Event::NotCleanedUp { zone, error: chain(&error) });
-                false
-            }
-        };
-    }
     let deadline = Instant::now() + CLEANUP_TIME;
-    let removed = match timeout_at(deadline, remove(session, instance, entry.entry(), deadline)).await {
+    let stood = entry.may_stand();
+    let removed = match stood {
+        true => timeout_at(deadline, remove(session, instance, entry.entry(), deadline)).await,
+        false => Ok(Ok(())),
+    };
+    let done = match removed {
         Ok(Ok(())) => entry.finish().map_err(|error| chain(&error)),
         Ok(Err(fault)) => Err(chain(&fault)),
         Err(_) => Err(format!("not done within {} s", CLEANUP_TIME.as_secs())),
     };
-    match removed {
-        Ok(()) => session.tell(Event::CleanedUp { zone }),
-        Err(error) => {
-            session.tell(Event::NotCleanedUp { zone, error });
-            return false;
-        }
+    let is_done = done.is_ok();
+    match done {
+        Ok(()) if stood => session.tell(Event::CleanedUp { zone }),
+        Ok(()) => {}
+        Err(error) => session.tell(Event::NotCleanedUp { zone, error }),
     }
-    true
+    is_done
 }
 
 /// Removes what an entry names, while the zone is this process's.

@@ -271,20 +271,23 @@ impl Subject<'_> {
         let publisher = self.publisher(other);
         let mut entry = publisher.begin()?;
         let published = publisher.publish_and_wait(&mut entry).await;
-        let removed = withdraw(self.session, &self.instance, entry).await;
+        let removed = self.withdraw(entry).await;
         published?;
-        if !removed {
-            return Err(TrialFault::NotRemoved);
-        }
+        removed?;
         self.shows_exactly(batch, Sought::All).await
     }
 
     async fn come_and_go(&self, batch: &Batch) -> Result<(), TrialFault> {
         let entry = self.publish(batch).await?;
-        if !withdraw(self.session, &self.instance, entry).await {
-            return Err(TrialFault::NotRemoved);
-        }
+        self.withdraw(entry).await?;
         self.shows_exactly(batch, Sought::Nothing).await
+    }
+
+    async fn withdraw(&self, entry: HeldEntry) -> Result<(), TrialFault> {
+        match withdraw(self.session, &self.instance, entry).await {
+            true => Ok(()),
+            false => Err(TrialFault::NotRemoved),
+        }
     }
 
     async fn remove(&self, batch: &Batch, entry: &Entry) -> Result<(), TrialFault> {
